@@ -1,0 +1,51 @@
+/** A timer that was started and can be stopped. */
+export interface Timer {
+  /** Stops it; nothing happens when it has fired or was stopped. */
+  cancel(): void;
+}
+
+/**
+ * Time, as an option, so that a test can stop it. Wall time stamps what is stored; monotonic time
+ * measures, and does not jump when the wall clock is set.
+ */
+export interface Clock {
+  /** Wall time in milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds from an arbitrary start, never going back. */
+  monotonic(): number;
+  /**
+   * Calls once, later.
+   *
+   * @param delayMs Milliseconds to wait.
+   * @param run What to call.
+   * @param options `unref`: the timer does not keep the process alive.
+   */
+  after(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): Timer;
+}
+
+/** The computer's own clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, run, options) {
+    const id = setTimeout(run, delayMs);
+    if (options?.unref) Deno.unrefTimer(id);
+    return { cancel: () => clearTimeout(id) };
+  },
+};
+
+/** Waits; rejects with the signal's reason when it is aborted first. */
+export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const abort = () => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.after(delayMs, () => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    });
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}

@@ -1,0 +1,25 @@
+/**
+ * What every room may use: errors, logging, time, randomness, names. Needs no permission.
+ *
+ * @module
+ */
+export * from "./errors.ts";
+export { type Clock, delay, systemClock, type Timer } from "./clock.ts";
+export {
+  consoleLogger,
+  type ConsoleLoggerOptions,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  silentLogger,
+} from "./logger.ts";
+export {
+  DEAD_LETTER_SUFFIX,
+  deadLetterChannelOf,
+  isDeadLetterChannel,
+  isValidName,
+  validateChannelName,
+  validatePublishChannel,
+  validateSubscriberId,
+} from "./names.ts";
+export { type Random, systemRandom } from "./random.ts";
