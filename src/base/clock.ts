@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers";
+
 /** A timer that was started and can be stopped. */
 export interface Timer {
   /** Stops it; nothing happens when it has fired or was stopped. */
@@ -21,6 +23,8 @@ export interface Clock {
    * @param options `unref`: the timer does not keep the process alive.
    */
   after(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): Timer;
+  /** Calls once, as soon as the events that are ready have been dealt with. */
+  soon(run: () => void): void;
 }
 
 /** The computer's own clock. */
@@ -32,6 +36,7 @@ export const systemClock: Clock = {
     if (options?.unref) Deno.unrefTimer(id);
     return { cancel: () => clearTimeout(id) };
   },
+  soon: (run) => void setImmediate(run),
 };
 
 /** Waits; rejects with the signal's reason when it is aborted first. */
