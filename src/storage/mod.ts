@@ -1,0 +1,23 @@
+/**
+ * Channel logs, cursors, subscribers, dead letters, retention. Needs read and write below the data
+ * directory.
+ *
+ * @module
+ */
+export type {
+  Block,
+  ChannelLog,
+  ChannelLogs,
+  Cursor,
+  CursorInfo,
+  LogReader,
+  LogStats,
+  Position,
+  RecordData,
+  StoredRecord,
+} from "./log.ts";
+export {
+  MemoryChannelLog,
+  MemoryChannelLogs,
+  type MemoryLogOptions,
+} from "./memory_channel_log.ts";
