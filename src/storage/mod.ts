@@ -21,3 +21,7 @@ export {
   MemoryChannelLogs,
   type MemoryLogOptions,
 } from "./memory_channel_log.ts";
+export { FileChannelLogs, type FileChannelLogsOptions } from "./file_channel_logs.ts";
+export { denoFiles, type FileSystem, type OpenFile } from "./files.ts";
+export type { SyncPolicy } from "./group_commit.ts";
+export { dataDirOwner } from "./lock.ts";

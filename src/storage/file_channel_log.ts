@@ -1,0 +1,198 @@
+import type { Clock, Logger } from "../base/mod.ts";
+import { FileCursor, readCursor } from "./cursor_file.ts";
+import type { FileSystem } from "./files.ts";
+import { GroupCommit, type SyncPolicy } from "./group_commit.ts";
+import { CURSOR_SUFFIX, layout } from "./layout.ts";
+import type {
+  ChannelLog,
+  Cursor,
+  CursorInfo,
+  LogReader,
+  LogStats,
+  Position,
+  RecordData,
+} from "./log.ts";
+import { FileLogReader, type ReadDamage, type ReadSource } from "./log_reader.ts";
+import { droppable, type DroppedSegment, type RetentionRules } from "./retention.ts";
+import { SegmentWriter } from "./segment_writer.ts";
+import { Syncer } from "./sync.ts";
+import { Waiters } from "./waiters.ts";
+
+/** What a {@linkcode FileChannelLog} works with. */
+export interface FileLogOptions {
+  readonly dataDir: string;
+  readonly syncPolicy: SyncPolicy;
+  readonly syncIntervalMs: number;
+  readonly segmentBytes: number;
+  readonly maxPendingBytes: number;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called when a segment was sealed. */
+  readonly onRoll: () => void;
+}
+
+/** A channel's log in segment files, with its cursors in files beside. */
+export class FileChannelLog implements ChannelLog, ReadSource {
+  readonly channel: string;
+  readonly files: FileSystem;
+  readonly logger: Logger;
+  readonly damage: ReadDamage = { skippedRecords: 0, skippedBytes: 0 };
+  readonly #options: FileLogOptions;
+  readonly #syncer: Syncer;
+  readonly #writer: SegmentWriter;
+  readonly #commit: GroupCommit;
+  readonly #waiters = new Waiters();
+  readonly #cursorDir: string;
+
+  /**
+   * @param channel A valid channel name.
+   * @param options Where and how.
+   * @throws {StorageError} When the channel's folder cannot be used.
+   */
+  constructor(channel: string, options: FileLogOptions) {
+    this.channel = channel;
+    this.files = options.files;
+    this.logger = options.logger;
+    this.#options = options;
+    this.#syncer = new Syncer(options.clock);
+    this.#cursorDir = layout.cursors(options.dataDir, channel);
+    this.#writer = new SegmentWriter({
+      dir: layout.channel(options.dataDir, channel),
+      segmentBytes: options.segmentBytes,
+      files: options.files,
+      syncer: this.#syncer,
+      logger: options.logger,
+      onRoll: options.onRoll,
+    });
+    this.#commit = new GroupCommit({
+      channel,
+      segments: this.#writer,
+      policy: options.syncPolicy,
+      syncIntervalMs: options.syncIntervalMs,
+      maxPendingBytes: options.maxPendingBytes,
+      clock: options.clock,
+      logger: options.logger,
+      onCommit: (end) => this.#waiters.notify(end),
+    });
+  }
+
+  get segments(): SegmentWriter["segments"] {
+    return this.#writer.segments;
+  }
+
+  get start(): Position {
+    return this.segments[0]!.start;
+  }
+
+  get end(): Position {
+    return this.#commit.end;
+  }
+
+  append<T>(record: RecordData, result: (position: Position) => T): Promise<T> {
+    return this.#commit.append(record, result);
+  }
+
+  appendAll(records: readonly RecordData[]): Promise<readonly Position[]> {
+    return this.#commit.appendAll(records);
+  }
+
+  reader(from: Position): LogReader {
+    return new FileLogReader(this, from);
+  }
+
+  async waitFor(position: Position, signal?: AbortSignal): Promise<void> {
+    if (this.end <= position) await this.#waiters.wait(position, signal);
+  }
+
+  cursor(name: string): Promise<Cursor> {
+    return Promise.resolve().then(() =>
+      new FileCursor({
+        dir: this.#cursorDir,
+        name,
+        files: this.files,
+        syncer: this.#syncer,
+        logger: this.logger,
+      })
+    );
+  }
+
+  cursors(): Promise<readonly CursorInfo[]> {
+    return Promise.resolve().then(() => listCursors(this.files, this.#cursorDir, this.logger));
+  }
+
+  removeCursor(name: string): Promise<boolean> {
+    return Promise.resolve().then(() => {
+      const path = `${this.#cursorDir}/${name}${CURSOR_SUFFIX}`;
+      if (this.files.stat(path) === undefined) return false;
+      this.files.remove(path);
+      this.files.syncDir(this.#cursorDir);
+      return true;
+    });
+  }
+
+  stats(): LogStats {
+    let bytes = 0;
+    for (const segment of this.segments) bytes += segment.size;
+    return {
+      channel: this.channel,
+      start: this.start,
+      end: this.end,
+      bytes,
+      segments: this.segments.length,
+      appended: this.#commit.appended,
+      commits: this.#commit.commits,
+      ...this.damage,
+      stalled: this.#commit.stalled,
+    };
+  }
+
+  /**
+   * Deletes sealed segments that nobody needs, and those that the rules give up.
+   *
+   * @returns What was deleted although a reader had not read it.
+   */
+  async retain(rules: RetentionRules): Promise<readonly DroppedSegment[]> {
+    const cursors = await this.cursors();
+    const dropped = droppable(this.segments, cursors, rules, {
+      now: this.#options.clock.now(),
+      changedAt: (segment) => this.files.stat(segment.path)?.changedAt ?? 0,
+    });
+    for (const { segment, unreadBy } of dropped) {
+      this.files.remove(segment.path);
+      this.segments.splice(this.segments.indexOf(segment), 1);
+      for (const { name, bytes } of unreadBy) {
+        this.logger.warn("retention deleted what a reader had not read", {
+          channel: this.channel,
+          reader: name,
+          bytes,
+        });
+      }
+    }
+    return dropped.filter(({ unreadBy }) => unreadBy.length > 0);
+  }
+
+  /** Writes out what is pending and closes the files. */
+  async close(): Promise<void> {
+    await this.#commit.close();
+    await this.#writer.close();
+  }
+}
+
+/** The cursors in a channel's folder; one that holds no position is left out with an error logged. */
+export function listCursors(files: FileSystem, dir: string, logger: Logger): CursorInfo[] {
+  const cursors: CursorInfo[] = [];
+  for (const file of files.list(dir)) {
+    if (!file.endsWith(CURSOR_SUFFIX)) continue;
+    const path = `${dir}/${file}`;
+    try {
+      const position = readCursor(files, path, logger);
+      if (position === undefined) continue;
+      const name = file.slice(0, -CURSOR_SUFFIX.length);
+      cursors.push({ name, position, movedAt: files.stat(path)?.changedAt ?? 0 });
+    } catch (error) {
+      logger.error((error as Error).message);
+    }
+  }
+  return cursors.sort((a, b) => a.name < b.name ? -1 : 1);
+}

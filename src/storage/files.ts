@@ -1,0 +1,87 @@
+/** An open file, as much of `Deno.FsFile` as a log needs. */
+export type OpenFile = Pick<
+  Deno.FsFile,
+  | "read"
+  | "readSync"
+  | "writeSync"
+  | "seekSync"
+  | "truncateSync"
+  | "syncData"
+  | "syncDataSync"
+  | "statSync"
+  | "tryLockSync"
+  | "close"
+>;
+
+/**
+ * The file system, as an option, so that a test can tear a write, fail a sync or fill the disk.
+ * Calls are those of `Deno`, with the same meaning and errors.
+ */
+export interface FileSystem {
+  open(path: string, options: Deno.OpenOptions): OpenFile;
+  makeDir(path: string): void;
+  list(path: string): string[];
+  /** Length and time of change (ms since 1970) of a file; undefined when there is none. */
+  stat(path: string): { readonly size: number; readonly changedAt: number } | undefined;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  /** Makes names that were added to or taken from a folder survive a power cut. */
+  syncDir(path: string): void;
+}
+
+/** The computer's own file system. */
+export const denoFiles: FileSystem = {
+  open: (path, options) => Deno.openSync(path, options),
+  makeDir: (path) => Deno.mkdirSync(path, { recursive: true }),
+  list(path) {
+    try {
+      return Array.from(Deno.readDirSync(path), (entry) => entry.name);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  },
+  stat(path) {
+    try {
+      const info = Deno.statSync(path);
+      return { size: info.size, changedAt: info.mtime?.getTime() ?? 0 };
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  },
+  rename: (from, to) => Deno.renameSync(from, to),
+  remove: (path) => Deno.removeSync(path),
+  syncDir(path) {
+    // Windows has no such call on a folder, and keeps names without it.
+    if (Deno.build.os === "windows") return;
+    const dir = Deno.openSync(path, { read: true });
+    try {
+      dir.syncSync();
+    } finally {
+      dir.close();
+    }
+  },
+};
+
+/** Writes all bytes: one call may write fewer than asked, on a disk that is nearly full. */
+export function writeWhole(file: OpenFile, bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length) {
+    const count = file.writeSync(written === 0 ? bytes : bytes.subarray(written));
+    if (count === 0) throw new Deno.errors.WriteZero("the disk took no more bytes");
+    written += count;
+  }
+}
+
+/** Reads until the buffer is full or the file ends. @returns How many bytes were read. */
+export function readFully(file: OpenFile, buffer: Uint8Array, offset: number): number {
+  file.seekSync(offset, 0);
+  let read = 0;
+  while (read < buffer.length) {
+    const count = file.readSync(buffer.subarray(read));
+    if (count === null || count === 0) break;
+    read += count;
+  }
+  return read;
+}

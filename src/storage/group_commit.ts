@@ -1,0 +1,338 @@
+import {
+  type Clock,
+  delay,
+  type Logger,
+  messageOf,
+  MessengerClosedError,
+  StorageError,
+  type Timer,
+} from "../base/mod.ts";
+import { Group } from "./group.ts";
+import type { RecordData } from "./log.ts";
+import { type SegmentWriter, SyncFailure } from "./segment_writer.ts";
+
+/** When what is written is synced: after every group, at intervals, or when the system likes. */
+export type SyncPolicy = "always" | "periodic" | "none";
+
+/** What a {@linkcode GroupCommit} works with. */
+export interface GroupCommitOptions {
+  readonly channel: string;
+  readonly segments: SegmentWriter;
+  readonly policy: SyncPolicy;
+  /** Milliseconds between syncs under `periodic`. */
+  readonly syncIntervalMs: number;
+  /** Bytes that may wait while the disk is busy; publishers beyond wait before they are encoded. */
+  readonly maxPendingBytes: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called when records have become part of the log, before their promises settle. */
+  readonly onCommit: (end: number) => void;
+}
+
+const EARLY_FLUSH_BYTES = 1024 * 1024;
+const RETRY_BASE_MS = 10;
+const RETRY_MAX_MS = 1_000;
+const YIELD_CHECK_GROUPS = 16;
+const YIELD_AFTER_MS = 10;
+const CLOSE_PATIENCE_MS = 5_000;
+
+/**
+ * Gathers what is appended in one turn, writes it with one call, syncs once and settles everyone.
+ * While a group is being written or synced the next one gathers.
+ */
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  #gathering = new Group();
+  #spare = new Group();
+  #waiting: (() => void)[] = [];
+  #busy = false;
+  #scheduled = false;
+  #closed = false;
+  #idle: PromiseWithResolvers<void> | undefined;
+  #giveUp = new AbortController();
+  #syncTimer: Timer | undefined;
+  #sinceCheck = 0;
+  #lastYield: number;
+
+  /** Position after the last record that is part of the log. */
+  end: number;
+  /** Whether a write is being tried again. */
+  stalled = false;
+  /** Records that became part of the log. */
+  appended = 0;
+  /** Groups that they were written in. */
+  commits = 0;
+
+  /** @param options What to write to, and how. */
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+    this.end = options.segments.end;
+    this.#lastYield = options.clock.now();
+  }
+
+  /** Appends one record. */
+  append<T>(record: RecordData, result: (position: number) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#enter(record, result, resolve as (value: unknown) => void, reject);
+    });
+  }
+
+  /** Appends several records in one group. */
+  appendAll(records: readonly RecordData[]): Promise<readonly number[]> {
+    if (records.length === 0) return Promise.resolve([]);
+    return new Promise<readonly number[]>((resolve, reject) => {
+      this.#enter(records, undefined, resolve as (value: unknown) => void, reject);
+    });
+  }
+
+  /** Writes out what is pending; gives up on a disk that refuses for five seconds. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#syncTimer?.cancel();
+    const patience = this.#options.clock.after(CLOSE_PATIENCE_MS, () => this.#giveUp.abort());
+    while (this.#busy || this.#gathering.count > 0 || this.#waiting.length > 0) {
+      if (this.#idle === undefined) {
+        this.#idle = Promise.withResolvers();
+        if (!this.#busy) this.#schedule();
+      }
+      await this.#idle.promise;
+    }
+    patience.cancel();
+  }
+
+  #enter(
+    records: RecordData | readonly RecordData[],
+    result: ((position: number) => unknown) | undefined,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    if (this.#closed) {
+      return reject(new MessengerClosedError(`append to channel "${this.#options.channel}"`));
+    }
+    if (this.#waiting.length > 0 || this.#gathering.length >= this.#options.maxPendingBytes) {
+      this.#waiting.push(() => this.#gather(records, result, resolve, reject));
+      return;
+    }
+    this.#gather(records, result, resolve, reject);
+  }
+
+  #gather(
+    records: RecordData | readonly RecordData[],
+    result: ((position: number) => unknown) | undefined,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    if (this.#gathering.length >= EARLY_FLUSH_BYTES && !this.#busy) this.#flush();
+    const group = this.#gathering;
+    const offset = group.length;
+    try {
+      if (result !== undefined) {
+        group.add(records as RecordData);
+        group.expect(offset, result, resolve, reject);
+      } else {
+        const offsets = (records as readonly RecordData[]).map((record) =>
+          group.add(record) - offset
+        );
+        group.expect(offset, (first) => offsets.map((o) => first + o), resolve, reject);
+      }
+    } catch (error) {
+      group.truncate(offset);
+      return reject(
+        new StorageError(
+          `Cannot append to channel "${this.#options.channel}": ${messageOf(error)}`,
+          { cause: error },
+        ),
+      );
+    }
+    if (!this.#scheduled && !this.#busy) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    // A sync costs far more than a turn of the event loop: under `always` everything that is ready
+    // to publish joins the group first. Otherwise the group is what one turn published.
+    if (this.#options.policy === "always") this.#options.clock.soon(this.#flush);
+    else queueMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false;
+    const group = this.#gathering;
+    if (this.#busy || group.count === 0) return;
+    this.#gathering = this.#spare;
+    this.#spare = group;
+    const { segments, policy } = this.#options;
+    if (group.length > segments.room) return void this.#commitAside(group);
+    try {
+      segments.write(group.bytes(0, group.length));
+    } catch (error) {
+      return void this.#commitAside(group, error);
+    }
+    if (policy === "always") return this.#syncThenCommit(group);
+    if (policy === "periodic") this.#armSync();
+    if (this.#mustYield()) {
+      this.#busy = true;
+      this.#options.clock.soon(() => this.#complete(group));
+      return;
+    }
+    this.#commit(group);
+    if (this.#waiting.length > 0 || this.#idle !== undefined) this.#release();
+  };
+
+  #syncThenCommit(group: Group): void {
+    this.#busy = true;
+    try {
+      const pending = this.#options.segments.sync();
+      if (pending === undefined) return this.#complete(group);
+      pending.then(() => this.#complete(group), (error) => this.#failSync(group, error));
+    } catch (error) {
+      this.#failSync(group, error);
+    }
+  }
+
+  /** A publisher that awaits each message would never let timers and sockets have their turn. */
+  #mustYield(): boolean {
+    if (++this.#sinceCheck < YIELD_CHECK_GROUPS) return false;
+    this.#sinceCheck = 0;
+    const now = this.#options.clock.now();
+    if (now - this.#lastYield >= 0 && now - this.#lastYield < YIELD_AFTER_MS) return false;
+    this.#lastYield = now;
+    return true;
+  }
+
+  #commit(group: Group): void {
+    const base = this.end;
+    this.end = base + group.length;
+    this.appended += group.count;
+    this.commits++;
+    this.#options.onCommit(this.end);
+    group.settle(base);
+  }
+
+  #complete(group: Group): void {
+    this.#commit(group);
+    this.#release();
+  }
+
+  #release(): void {
+    this.#busy = false;
+    while (
+      this.#waiting.length > 0 && this.#gathering.length < this.#options.maxPendingBytes
+    ) {
+      this.#waiting.shift()!();
+    }
+    if (this.#gathering.count > 0 && !this.#scheduled) this.#schedule();
+    else if (this.#gathering.count === 0) {
+      this.#idle?.resolve();
+      this.#idle = undefined;
+    }
+  }
+
+  /** The slow way: over the end of a segment, or against a disk that refuses. */
+  async #commitAside(group: Group, refusal?: unknown): Promise<void> {
+    this.#busy = true;
+    const { segments, policy } = this.#options;
+    let written = 0;
+    let error = refusal;
+    for (let waitMs = RETRY_BASE_MS;; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
+      if (error !== undefined && !await this.#stall(error, waitMs)) {
+        return this.#abandon(group, error);
+      }
+      try {
+        while (written < group.length) written = await this.#writePart(group, written);
+        break;
+      } catch (caught) {
+        if (caught instanceof SyncFailure && policy === "always") {
+          return this.#failSync(group, caught);
+        }
+        error = caught;
+      }
+    }
+    this.#recovered();
+    if (policy === "always") return this.#syncThenCommit(group);
+    if (policy === "periodic" && segments.unsynced) this.#armSync();
+    this.#complete(group);
+  }
+
+  async #writePart(group: Group, from: number): Promise<number> {
+    const { segments } = this.#options;
+    let end = group.fitting(from, segments.room);
+    if (end === from) {
+      await segments.roll();
+      end = Math.max(group.fitting(from, segments.segmentBytes), group.endOf(from));
+    }
+    segments.write(group.bytes(from, end));
+    return end;
+  }
+
+  /** Waits before the next try. @returns Whether there will be one. */
+  async #stall(error: unknown, waitMs: number): Promise<boolean> {
+    const { channel, logger, clock } = this.#options;
+    if (!this.stalled) {
+      this.stalled = true;
+      logger.error("the disk refuses writes: publishers wait until it takes them again", {
+        channel,
+        error: messageOf(error),
+      });
+    }
+    try {
+      await delay(clock, waitMs, this.#giveUp.signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #recovered(): void {
+    if (!this.stalled) return;
+    this.stalled = false;
+    this.#options.logger.info("the disk takes writes again", { channel: this.#options.channel });
+  }
+
+  #failSync(group: Group, error: unknown): void {
+    const { channel, logger } = this.#options;
+    logger.error("a sync failed: the records of its group are taken back", {
+      channel,
+      records: group.count,
+      error: messageOf(error),
+    });
+    this.#options.segments.rollback(this.end);
+    group.fail(
+      new StorageError(`Cannot sync channel "${channel}": ${messageOf(error)}`, { cause: error }),
+    );
+    this.#release();
+  }
+
+  #abandon(group: Group, error: unknown): void {
+    const failure = new StorageError(
+      `Cannot write channel "${this.#options.channel}" before closing: ${messageOf(error)}`,
+      { cause: error },
+    );
+    this.#options.segments.rollback(this.end);
+    group.fail(failure);
+    for (const enter of this.#waiting.splice(0)) enter();
+    this.#gathering.fail(failure);
+    this.#release();
+  }
+
+  #armSync(): void {
+    if (this.#syncTimer !== undefined || this.#closed) return;
+    const { clock, syncIntervalMs } = this.#options;
+    this.#syncTimer = clock.after(syncIntervalMs, () => this.#periodicSync(), { unref: true });
+  }
+
+  async #periodicSync(): Promise<void> {
+    const { segments, logger, channel } = this.#options;
+    try {
+      await segments.syncAside();
+    } catch (error) {
+      logger.error("a periodic sync failed: what was written since the last one is not durable", {
+        channel,
+        error: messageOf(error),
+      });
+    }
+    this.#syncTimer = undefined;
+    if (segments.unsynced) this.#armSync();
+  }
+}

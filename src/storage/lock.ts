@@ -1,0 +1,53 @@
+import { DataDirLockedError, messageOf, StorageError } from "../base/mod.ts";
+import { type FileSystem, type OpenFile, readFully, writeWhole } from "./files.ts";
+import { layout } from "./layout.ts";
+
+/**
+ * Takes a data directory for this process. The kernel frees the lock when the process ends, however
+ * it ends.
+ *
+ * @throws {DataDirLockedError} When another process, or another messenger of this one, has it.
+ */
+export function lockDataDir(files: FileSystem, dataDir: string, pid: number): Disposable {
+  const path = layout.lock(dataDir);
+  let file: OpenFile;
+  try {
+    files.makeDir(dataDir);
+    file = files.open(path, { read: true, write: true, create: true });
+  } catch (error) {
+    throw new StorageError(`Cannot open data directory "${dataDir}": ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  try {
+    if (!file.tryLockSync(true)) throw new DataDirLockedError(dataDir, readPid(file));
+    file.truncateSync(0);
+    file.seekSync(0, 0);
+    writeWhole(file, new TextEncoder().encode(`${pid}\n`));
+  } catch (error) {
+    file.close();
+    if (error instanceof DataDirLockedError) throw error;
+    throw new StorageError(`Cannot lock data directory "${dataDir}": ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return { [Symbol.dispose]: () => file.close() };
+}
+
+/** The process that owns a data directory; undefined when none does. */
+export function dataDirOwner(files: FileSystem, dataDir: string): number | undefined {
+  const path = layout.lock(dataDir);
+  if (files.stat(path) === undefined) return undefined;
+  const file = files.open(path, { read: true });
+  try {
+    return file.tryLockSync(false) ? undefined : readPid(file);
+  } finally {
+    file.close();
+  }
+}
+
+function readPid(file: OpenFile): number | undefined {
+  const buffer = new Uint8Array(32);
+  const text = new TextDecoder().decode(buffer.subarray(0, readFully(file, buffer, 0))).trim();
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,266 @@
+import { type Logger, messageOf, StorageError } from "../base/mod.ts";
+import { type FileSystem, type OpenFile, writeWhole } from "./files.ts";
+import { endOfRecords, listSegments, newSegment, type Segment } from "./segment.ts";
+import type { Syncer } from "./sync.ts";
+
+/** The disk refused to make bytes durable: those written since the last sync cannot be trusted. */
+export class SyncFailure extends Error {
+  override readonly name = "SyncFailure";
+}
+
+/** What a {@linkcode SegmentWriter} works with. */
+export interface SegmentWriterOptions {
+  readonly dir: string;
+  /** Size in bytes at which a new segment begins. */
+  readonly segmentBytes: number;
+  readonly files: FileSystem;
+  readonly syncer: Syncer;
+  readonly logger: Logger;
+  /** Called when a segment was sealed. */
+  readonly onRoll?: () => void;
+}
+
+/**
+ * The segments of one channel, of which the last is written. A call either writes all of its bytes
+ * or leaves the log as it was, so that it can be called again.
+ */
+export class SegmentWriter {
+  /** All segments in order; readers look at it, retention takes from its front. */
+  readonly segments: Segment[];
+  readonly #options: SegmentWriterOptions;
+  #file: OpenFile | undefined;
+  #sync: Promise<void> | undefined;
+  #unsynced = false;
+
+  /**
+   * Opens the last segment, or makes the first, and cuts off what a crash left half written.
+   *
+   * @throws {StorageError} When the folder cannot be used.
+   */
+  constructor(options: SegmentWriterOptions) {
+    this.#options = options;
+    const { files, dir } = options;
+    try {
+      const isNew = files.stat(dir) === undefined;
+      files.makeDir(dir);
+      if (isNew) files.syncDir(parentOf(dir));
+      this.segments = listSegments(files, dir);
+      if (this.segments.length === 0) this.#create(0);
+      else this.#recover();
+    } catch (error) {
+      throw new StorageError(`Cannot open channel folder "${dir}": ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Size in bytes at which a new segment begins. */
+  get segmentBytes(): number {
+    return this.#options.segmentBytes;
+  }
+
+  /** Global offset after the last byte that was written. */
+  get end(): number {
+    const last = this.#last;
+    return last.start + last.size;
+  }
+
+  /** Whether bytes were written that no sync has covered. */
+  get unsynced(): boolean {
+    return this.#unsynced;
+  }
+
+  /** How many bytes the last segment takes; a record that is longer than a segment goes alone. */
+  get room(): number {
+    const { size } = this.#last;
+    return size === 0 ? Infinity : this.#options.segmentBytes - size;
+  }
+
+  /**
+   * Writes whole records at the end.
+   *
+   * @throws What the file system threw; the log is as before.
+   */
+  write(bytes: Uint8Array): void {
+    const last = this.#last;
+    const file = this.#file ??= this.#reopen(last);
+    try {
+      writeWhole(file, bytes);
+    } catch (error) {
+      this.#cutBack(file, last.size);
+      throw error;
+    }
+    last.size += bytes.length;
+    this.#unsynced = true;
+  }
+
+  /**
+   * Makes what was written durable.
+   *
+   * @throws {SyncFailure} When the disk refuses.
+   */
+  sync(): void | Promise<void> {
+    if (this.#file === undefined || !this.#unsynced) return;
+    this.#unsynced = false;
+    try {
+      const pending = this.#options.syncer.sync(this.#file);
+      if (pending !== undefined) return this.#track(pending);
+    } catch (error) {
+      throw this.#syncFailed(error);
+    }
+  }
+
+  /** The same without ever blocking, for a sync that nobody waits for. */
+  syncAside(): Promise<void> {
+    if (this.#file === undefined || !this.#unsynced) return Promise.resolve();
+    this.#unsynced = false;
+    return this.#track(this.#file.syncData());
+  }
+
+  /** Closes the last segment for good, synced, and begins the next. */
+  async roll(): Promise<void> {
+    await this.#sync?.catch(() => {});
+    if (this.#last.size === 0) return;
+    this.#file ??= this.#reopen(this.#last);
+    await this.syncAside();
+    this.#create(this.end);
+    this.#options.onRoll?.();
+  }
+
+  /**
+   * Takes back everything from a position on: its sync failed, so its bytes cannot be trusted. A
+   * file that refuses to be cut now is cut when the next write opens it.
+   */
+  rollback(position: number): void {
+    this.#distrust();
+    const { files, dir, logger } = this.#options;
+    const removed: Segment[] = [];
+    while (this.segments.length > 1 && this.#last.start >= position) {
+      removed.push(this.segments.pop()!);
+    }
+    this.#last.size = position - this.#last.start;
+    try {
+      for (const segment of removed) files.remove(segment.path);
+      this.#file = this.#reopen(this.#last);
+      files.syncDir(dir);
+    } catch (error) {
+      logger.warn("could not take records back yet", { folder: dir, error: messageOf(error) });
+    }
+  }
+
+  /** Syncs and closes. */
+  async close(): Promise<void> {
+    await this.#sync?.catch(() => {});
+    try {
+      await this.syncAside();
+    } finally {
+      this.#file?.close();
+      this.#file = undefined;
+    }
+  }
+
+  get #last(): Segment {
+    return this.segments[this.segments.length - 1]!;
+  }
+
+  async #track(pending: Promise<void>): Promise<void> {
+    this.#sync = pending;
+    try {
+      await pending;
+    } catch (error) {
+      throw this.#syncFailed(error);
+    } finally {
+      if (this.#sync === pending) this.#sync = undefined;
+    }
+  }
+
+  #syncFailed(error: unknown): SyncFailure {
+    this.#distrust();
+    return new SyncFailure(messageOf(error), { cause: error });
+  }
+
+  #create(start: number): void {
+    const { files, dir } = this.#options;
+    const segment = newSegment(dir, start);
+    const file = files.open(segment.path, { create: true, append: true, read: true });
+    try {
+      file.truncateSync(0);
+      files.syncDir(dir);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.#file?.close();
+    this.#file = file;
+    this.segments.push(segment);
+  }
+
+  #recover(): void {
+    const last = this.#last;
+    const file = this.#openLast(last);
+    const end = endOfRecords(file, last.size);
+    if (end < last.size) {
+      const { files, logger } = this.#options;
+      const torn = last.size - end;
+      keepTorn(files, file, last, end);
+      file.truncateSync(end);
+      file.syncDataSync();
+      logger.warn("cut off a record that a crash left half written", {
+        segment: last.path,
+        bytes: torn,
+        kept_in: `${last.path}.torn`,
+      });
+      last.size = end;
+    }
+    this.#file = file;
+  }
+
+  #openLast(segment: Segment): OpenFile {
+    return this.#options.files.open(segment.path, { create: true, append: true, read: true });
+  }
+
+  #reopen(segment: Segment): OpenFile {
+    const file = this.#openLast(segment);
+    try {
+      if (file.statSync().size > segment.size) file.truncateSync(segment.size);
+      return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  #cutBack(file: OpenFile, size: number): void {
+    try {
+      file.truncateSync(size);
+    } catch {
+      // The disk does not even take that: the next write opens the file anew and cuts it then.
+      this.#distrust();
+    }
+  }
+
+  /** After a failed sync the kernel may call lost pages clean: only a new handle tells the truth. */
+  #distrust(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+function keepTorn(files: FileSystem, file: OpenFile, segment: Segment, end: number): void {
+  const torn = files.open(`${segment.path}.torn`, { create: true, write: true, truncate: true });
+  try {
+    file.seekSync(end, 0);
+    const buffer = new Uint8Array(64 * 1024);
+    for (;;) {
+      const count = file.readSync(buffer);
+      if (count === null || count === 0) break;
+      writeWhole(torn, buffer.subarray(0, count));
+    }
+  } finally {
+    torn.close();
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
