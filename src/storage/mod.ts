@@ -25,3 +25,10 @@ export { FileChannelLogs, type FileChannelLogsOptions } from "./file_channel_log
 export { denoFiles, type FileSystem, type OpenFile } from "./files.ts";
 export type { SyncPolicy } from "./group_commit.ts";
 export { dataDirOwner } from "./lock.ts";
+export { type Handler, type HandlerContext, type Message, RetryLater } from "./message.ts";
+export {
+  type DeliveryOptions,
+  Subscriber,
+  type SubscriberOptions,
+  type SubscriberStats,
+} from "./subscriber.ts";
