@@ -272,7 +272,7 @@ export class Subscriber implements AsyncDisposable {
     const { maxRetries, retryBackoffBaseMs, retryBackoffMaxMs } = this.#options;
     let error = failure;
     let spent = 0;
-    for (let attempt = 2;; attempt++) {
+    for (let attempt = 2; !this.#closed; attempt++) {
       const held = error instanceof RetryLater;
       if (!held && spent >= maxRetries) {
         return this.#giveUp(record, spent + 1, messageOf(error));
@@ -293,10 +293,10 @@ export class Subscriber implements AsyncDisposable {
         this.#delivered++;
         return true;
       } catch (caught) {
-        if (this.#closed) return false;
         error = caught;
       }
     }
+    return false;
   }
 
   /** A payload that its schema refuses will not get better by being delivered again. */
