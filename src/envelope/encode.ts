@@ -14,6 +14,7 @@ export interface EncodeOptions {
 
 const MAX_CACHED_HEADERS = 1_000;
 const START = `{"v":${ENVELOPE_VERSION},"id":"`;
+const TS = '","ts":"';
 
 /**
  * Writes records of one instance. It formats what repeats once: a millisecond's timestamp, and the
@@ -25,8 +26,10 @@ export class EnvelopeEncoder {
   readonly #ids: IdGenerator;
   readonly #headers = new Map<string, Map<string, string>>();
   #cachedHeaders = 0;
-  #millisecond = -1;
+  #series = -1;
   #timestamp = "";
+  #lineHead = "";
+  #lineTail = "";
 
   /** UUID of the record that was encoded last. */
   lastId = "";
@@ -56,18 +59,28 @@ export class EnvelopeEncoder {
     options?: EncodeOptions,
   ): string {
     const now = this.#clock.now();
-    if (now !== this.#millisecond) {
-      this.#millisecond = now;
-      this.#timestamp = new Date(now).toISOString();
+    const digits = this.#ids.take(now);
+    if (this.#ids.series !== this.#series) this.#stamp(now);
+    let line: string;
+    if (options?.id === undefined) {
+      this.lastId = this.#ids.head + digits + this.#ids.tail;
+      line = this.#lineHead + digits + this.#lineTail + this.#header(channel, payloadType);
+    } else {
+      this.lastId = options.id;
+      line = START + options.id + TS + this.#timestamp + this.#header(channel, payloadType);
     }
-    const id = options?.id ?? this.#ids.next(now);
-    this.lastId = id;
-    let line = START + id + '","ts":"' + this.#timestamp + this.#header(channel, payloadType);
     if (options?.correlationId) {
       line += ',"correlation_id":' + JSON.stringify(options.correlationId);
     }
     if (options?.serviceName) line += ',"service_name":' + JSON.stringify(options.serviceName);
     return line + ',"payload":' + payload + "}";
+  }
+
+  #stamp(now: number): void {
+    this.#series = this.#ids.series;
+    this.#timestamp = new Date(now).toISOString();
+    this.#lineHead = START + this.#ids.head;
+    this.#lineTail = this.#ids.tail + TS + this.#timestamp;
   }
 
   #header(channel: string, payloadType: string): string {

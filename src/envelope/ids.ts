@@ -1,23 +1,30 @@
 import { type Random, systemRandom } from "../base/mod.ts";
 
-const POOL_IDS = 256;
-const BYTES_PER_ID = 10;
+const COUNTS = 4096;
 
-const HEX: readonly string[] = Array.from(
-  { length: 256 },
-  (_, byte) => byte.toString(16).padStart(2, "0"),
+/** 0 to 4095 in three hexadecimal digits. */
+const DIGITS: readonly string[] = Array.from(
+  { length: COUNTS },
+  (_, count) => count.toString(16).padStart(3, "0"),
 );
 
 /**
- * Makes UUIDs of version 7: they sort by the millisecond of their making. Random bytes are drawn for
- * many at once, and the time is formatted once a millisecond: both cost more than the write itself.
+ * Makes UUIDs of version 7. Those of one millisecond share 62 random bits and are told apart, and
+ * kept in order, by the 12 bits between: drawing and formatting happens once a millisecond, not once
+ * an id, where it would cost more than the write itself.
  */
 export class IdGenerator {
   readonly #random: Random;
-  readonly #pool = new Uint8Array(POOL_IDS * BYTES_PER_ID);
-  #next = this.#pool.length;
+  readonly #bytes = new Uint8Array(8);
   #millisecond = -1;
-  #prefix = "";
+  #count = COUNTS;
+
+  /** What the ids of the current series begin with. */
+  head = "";
+  /** What the ids of the current series end with. */
+  tail = "";
+  /** Changes whenever `head` and `tail` do. */
+  series = 0;
 
   /** @param random Where the random bits come from. */
   constructor(random: Random = systemRandom) {
@@ -26,26 +33,29 @@ export class IdGenerator {
 
   /**
    * @param now Wall time in milliseconds since 1970.
-   * @returns A new UUID.
+   * @returns The digits between `head` and `tail` of a new UUID.
    */
-  next(now: number): string {
-    if (now !== this.#millisecond) this.#setTime(now);
-    if (this.#next === this.#pool.length) {
-      this.#random.fill(this.#pool);
-      this.#next = 0;
-    }
-    const pool = this.#pool;
-    const at = this.#next;
-    this.#next = at + BYTES_PER_ID;
-    return this.#prefix + HEX[pool[at]! & 0x0f]![1] + HEX[pool[at + 1]!] + "-" +
-      HEX[(pool[at + 2]! & 0x3f) | 0x80] + HEX[pool[at + 3]!] + "-" +
-      HEX[pool[at + 4]!] + HEX[pool[at + 5]!] + HEX[pool[at + 6]!] +
-      HEX[pool[at + 7]!] + HEX[pool[at + 8]!] + HEX[pool[at + 9]!];
+  take(now: number): string {
+    if (now !== this.#millisecond || this.#count === COUNTS) this.#begin(now);
+    return DIGITS[this.#count++]!;
   }
 
-  #setTime(now: number): void {
+  /** A new UUID. @param now Wall time in milliseconds since 1970. */
+  next(now: number): string {
+    const digits = this.take(now);
+    return this.head + digits + this.tail;
+  }
+
+  #begin(now: number): void {
     this.#millisecond = now;
-    const hex = Math.max(0, Math.floor(now)).toString(16).padStart(12, "0").slice(-12);
-    this.#prefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`;
+    this.#count = 0;
+    this.series++;
+    const time = Math.max(0, Math.floor(now)).toString(16).padStart(12, "0").slice(-12);
+    this.head = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+    const bytes = this.#bytes;
+    this.#random.fill(bytes);
+    bytes[0] = (bytes[0]! & 0x3f) | 0x80;
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.tail = `-${hex.slice(0, 4)}-${hex.slice(4)}`;
   }
 }

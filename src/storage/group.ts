@@ -1,4 +1,4 @@
-import { MAX_RECORD_BYTES } from "../envelope/mod.ts";
+import { decodeText } from "../envelope/mod.ts";
 import type { RecordData } from "./log.ts";
 
 const NEWLINE = 0x0a;
@@ -7,8 +7,8 @@ const KEPT_BYTES = 1024 * 1024;
 
 /** Whoever waits for a group. */
 interface Entry {
-  /** Where its first record begins in the group. */
-  readonly offset: number;
+  /** Index of its first record. */
+  readonly first: number;
   readonly result: (position: number) => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -16,64 +16,63 @@ interface Entry {
 
 const encoder = new TextEncoder();
 
-/** Records that are written with one call and synced with one. */
+/**
+ * Records that are written with one call and synced with one. They are gathered as text and encoded
+ * together: encoding costs more by the call than by the byte.
+ */
 export class Group {
   #buffer = new Uint8Array(INITIAL_BYTES);
+  #text = "";
+  /** Where each record ends; in characters while gathering, in bytes once encoded. */
   #ends: number[] = [];
   #entries: Entry[] = [];
   #length = 0;
 
-  /** Bytes gathered. */
-  get length(): number {
-    return this.#length;
+  /** About how many bytes were gathered. */
+  get gathered(): number {
+    return this.#text.length;
   }
 
-  /** Records gathered. */
+  /** How many records were gathered. */
   get count(): number {
     return this.#ends.length;
   }
 
-  /** The bytes from one record's beginning to another's end. */
-  bytes(from: number, to: number): Uint8Array {
-    return this.#buffer.subarray(from, to);
+  /** How many bytes the records take; 0 before `encode`. */
+  get length(): number {
+    return this.#length;
   }
 
-  /** Adds a record. @returns Where it begins in the group. */
-  add(record: RecordData): number {
-    const offset = this.#length;
-    if (typeof record === "string") {
-      this.#reserve(record.length * 3 + 1);
-      const { written } = encoder.encodeInto(record, this.#buffer.subarray(offset));
-      this.#length = offset + written;
-    } else {
-      this.#reserve(record.length + 1);
-      this.#buffer.set(record, offset);
-      this.#length = offset + record.length;
-    }
-    if (this.#length - offset > MAX_RECORD_BYTES) {
-      const size = this.#length - offset;
-      this.#length = offset;
-      throw new RangeError(`a record of ${size} bytes is over the limit of ${MAX_RECORD_BYTES}`);
-    }
-    this.#buffer[this.#length++] = NEWLINE;
-    this.#ends.push(this.#length);
-    return offset;
-  }
-
-  /** Takes back the records from an offset on. */
-  truncate(offset: number): void {
-    while (this.#ends.length > 0 && this.#ends[this.#ends.length - 1]! > offset) this.#ends.pop();
-    this.#length = offset;
-  }
-
-  /** Adds who waits for the records that were added from an offset on. */
-  expect(
-    offset: number,
+  /** Adds records with who waits for them. */
+  add(
+    records: RecordData | readonly RecordData[],
     result: (position: number) => unknown,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    this.#entries.push({ offset, result, resolve, reject });
+    this.#entries.push({ first: this.#ends.length, result, resolve, reject });
+    if (typeof records === "string") this.#push(records);
+    else if (records instanceof Uint8Array) this.#push(decodeText(records));
+    else for (const record of records) this.#push(toText(record));
+  }
+
+  /** Turns what was gathered into bytes. */
+  encode(): void {
+    const text = this.#text;
+    if (this.#buffer.length <= text.length) this.#buffer = new Uint8Array(text.length * 2);
+    let { read, written } = encoder.encodeInto(text, this.#buffer);
+    if (read < text.length || written === this.#buffer.length) {
+      this.#buffer = new Uint8Array(text.length * 3 + 1);
+      ({ written } = encoder.encodeInto(text, this.#buffer));
+    }
+    this.#buffer[written] = NEWLINE;
+    this.#length = written + 1;
+    if (written !== text.length) this.#measure(text);
+  }
+
+  /** The bytes of the records between two offsets. */
+  bytes(from: number, to: number): Uint8Array {
+    return this.#buffer.subarray(from, to);
   }
 
   /**
@@ -85,12 +84,7 @@ export class Group {
    */
   fitting(from: number, room: number): number {
     if (this.#length - from <= room) return this.#length;
-    let end = from;
-    for (const candidate of this.#ends) {
-      if (candidate - from > room) break;
-      if (candidate > from) end = candidate;
-    }
-    return end;
+    return this.#ends.findLast((end) => end - from <= room && end > from) ?? from;
   }
 
   /** Where the record that begins at an offset ends. */
@@ -98,34 +92,55 @@ export class Group {
     return this.#ends.find((end) => end > from) ?? this.#length;
   }
 
+  /** Where each record begins, by index. */
+  offsetOf(index: number): number {
+    return index === 0 ? 0 : this.#ends[index - 1]!;
+  }
+
   /** Settles everybody and empties the group. @param base Position of the group's first byte. */
   settle(base: number): void {
-    const entries = this.#reset();
+    const entries = this.#entries;
     for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      entry.resolve(entry.result(base + entry.offset));
+      const { first, result, resolve } = entries[i]!;
+      resolve(result(base + this.offsetOf(first)));
     }
+    this.#reset();
   }
 
   /** Fails everybody and empties the group. */
   fail(error: unknown): void {
-    for (const entry of this.#reset()) entry.reject(error);
+    for (const entry of this.#entries) entry.reject(error);
+    this.#reset();
   }
 
-  #reset(): Entry[] {
-    const entries = this.#entries;
-    this.#entries = [];
-    this.#ends = [];
+  #push(record: string): void {
+    // The last line feed is added once encoded: a record that is alone then needs no copy for it.
+    this.#text = this.#ends.length === 0 ? record : this.#text + "\n" + record;
+    this.#ends.push(this.#text.length + 1);
+  }
+
+  /** Text beyond ASCII: its characters do not count its bytes. */
+  #measure(text: string): void {
+    let chars = 0;
+    let bytes = 0;
+    for (const [index, end] of this.#ends.entries()) {
+      const line = text.slice(chars, end - 1);
+      bytes += encoder.encodeInto(line, this.#buffer.subarray(bytes)).written;
+      this.#buffer[bytes++] = NEWLINE;
+      this.#ends[index] = bytes;
+      chars = end;
+    }
+  }
+
+  #reset(): void {
+    this.#entries.length = 0;
+    this.#ends.length = 0;
+    this.#text = "";
     this.#length = 0;
     if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(INITIAL_BYTES);
-    return entries;
   }
+}
 
-  #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
-    if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    larger.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = larger;
-  }
+function toText(record: RecordData): string {
+  return typeof record === "string" ? record : decodeText(record);
 }

@@ -7,6 +7,7 @@ import {
   StorageError,
   type Timer,
 } from "../base/mod.ts";
+import { decodeText } from "../envelope/mod.ts";
 import { Group } from "./group.ts";
 import type { RecordData } from "./log.ts";
 import { type SegmentWriter, SyncFailure } from "./segment_writer.ts";
@@ -78,10 +79,17 @@ export class GroupCommit {
   }
 
   /** Appends several records in one group. */
-  appendAll(records: readonly RecordData[]): Promise<readonly number[]> {
-    if (records.length === 0) return Promise.resolve([]);
-    return new Promise<readonly number[]>((resolve, reject) => {
-      this.#enter(records, undefined, resolve as (value: unknown) => void, reject);
+  async appendAll(records: readonly RecordData[]): Promise<readonly number[]> {
+    if (records.length === 0) return [];
+    const texts = records.map((record) => typeof record === "string" ? record : decodeText(record));
+    const first = await new Promise<number>((resolve, reject) => {
+      this.#enter(texts, (position) => position, resolve as (value: unknown) => void, reject);
+    });
+    let next = first;
+    return texts.map((text) => {
+      const position = next;
+      next += byteLength(text) + 1;
+      return position;
     });
   }
 
@@ -103,14 +111,14 @@ export class GroupCommit {
 
   #enter(
     records: RecordData | readonly RecordData[],
-    result: ((position: number) => unknown) | undefined,
+    result: (position: number) => unknown,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
     if (this.#closed) {
       return reject(new MessengerClosedError(`append to channel "${this.#options.channel}"`));
     }
-    if (this.#waiting.length > 0 || this.#gathering.length >= this.#options.maxPendingBytes) {
+    if (this.#waiting.length > 0 || this.#gathering.gathered >= this.#options.maxPendingBytes) {
       this.#waiting.push(() => this.#gather(records, result, resolve, reject));
       return;
     }
@@ -119,32 +127,12 @@ export class GroupCommit {
 
   #gather(
     records: RecordData | readonly RecordData[],
-    result: ((position: number) => unknown) | undefined,
+    result: (position: number) => unknown,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    if (this.#gathering.length >= EARLY_FLUSH_BYTES && !this.#busy) this.#flush();
-    const group = this.#gathering;
-    const offset = group.length;
-    try {
-      if (result !== undefined) {
-        group.add(records as RecordData);
-        group.expect(offset, result, resolve, reject);
-      } else {
-        const offsets = (records as readonly RecordData[]).map((record) =>
-          group.add(record) - offset
-        );
-        group.expect(offset, (first) => offsets.map((o) => first + o), resolve, reject);
-      }
-    } catch (error) {
-      group.truncate(offset);
-      return reject(
-        new StorageError(
-          `Cannot append to channel "${this.#options.channel}": ${messageOf(error)}`,
-          { cause: error },
-        ),
-      );
-    }
+    if (this.#gathering.gathered >= EARLY_FLUSH_BYTES && !this.#busy) this.#flush();
+    this.#gathering.add(records, result, resolve, reject);
     if (!this.#scheduled && !this.#busy) this.#schedule();
   }
 
@@ -162,6 +150,7 @@ export class GroupCommit {
     if (this.#busy || group.count === 0) return;
     this.#gathering = this.#spare;
     this.#spare = group;
+    group.encode();
     const { segments, policy } = this.#options;
     if (group.length > segments.room) return void this.#commitAside(group);
     try {
@@ -335,4 +324,13 @@ export class GroupCommit {
     this.#syncTimer = undefined;
     if (segments.unsynced) this.#armSync();
   }
+}
+
+// Text that is all ASCII, as most records are, needs no encoding to be measured.
+// deno-lint-ignore no-control-regex -- the range of ASCII begins there
+const ASCII = /^[\0-\x7f]*$/;
+const encoder = new TextEncoder();
+
+function byteLength(text: string): number {
+  return ASCII.test(text) ? text.length : encoder.encode(text).length;
 }
