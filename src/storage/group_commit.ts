@@ -327,7 +327,6 @@ export class GroupCommit {
 }
 
 // Text that is all ASCII, as most records are, needs no encoding to be measured.
-// deno-lint-ignore no-control-regex -- the range of ASCII begins there
 const ASCII = /^[\0-\x7f]*$/;
 const encoder = new TextEncoder();
 

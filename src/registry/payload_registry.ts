@@ -1,0 +1,103 @@
+import {
+  messageOf,
+  PayloadInvalidError,
+  PayloadTypeAlreadyRegisteredError,
+  quote,
+} from "../base/mod.ts";
+import type { PayloadSchema, StandardIssue, StandardResult } from "./standard_schema.ts";
+
+const MAX_TYPE_LENGTH = 255;
+const MAX_NOTED_TYPES = 1_000;
+
+/** Knows payload types and how to check their values. */
+export class PayloadRegistry {
+  readonly #schemas = new Map<string, PayloadSchema | undefined>();
+  readonly #unregistered = new Set<string>();
+
+  /**
+   * Makes a payload type known.
+   *
+   * @param payloadType Its name, 1 to 255 characters, such as `com.example.Reading`.
+   * @param schema A Standard Schema, or a function that returns the value or throws. Without one any
+   *   JSON is accepted.
+   * @throws {PayloadTypeAlreadyRegisteredError} When it is known already.
+   * @throws {RangeError} When the name or the schema is none.
+   */
+  register(payloadType: string, schema?: PayloadSchema): void {
+    if (
+      typeof payloadType !== "string" || payloadType === "" || payloadType.length > MAX_TYPE_LENGTH
+    ) {
+      throw new RangeError(
+        `Cannot register payload type ${quote(String(payloadType))}: give 1 to 255 characters`,
+      );
+    }
+    if (this.#schemas.has(payloadType)) throw new PayloadTypeAlreadyRegisteredError(payloadType);
+    if (schema !== undefined && typeof schema !== "function" && !("~standard" in schema)) {
+      throw new RangeError(
+        `Cannot register payload type ${
+          quote(payloadType)
+        }: its schema is neither a Standard Schema nor a function`,
+      );
+    }
+    this.#schemas.set(payloadType, schema);
+  }
+
+  /** Whether a payload type was registered. */
+  has(payloadType: string): boolean {
+    return this.#schemas.has(payloadType);
+  }
+
+  /**
+   * Checks a value of a type. A type that is not registered takes any value.
+   *
+   * @returns What the schema returned; a promise only when the schema gives one.
+   * @throws {PayloadInvalidError} When the schema refuses.
+   */
+  parse(payloadType: string, value: unknown): unknown {
+    const schema = this.#schemas.get(payloadType);
+    if (schema === undefined) return value;
+    if (typeof schema === "function" && !("~standard" in schema)) {
+      return callParser(payloadType, schema, value);
+    }
+    const result = schema["~standard"].validate(value);
+    return result instanceof Promise
+      ? result.then((settled) => valueOf(payloadType, settled))
+      : valueOf(payloadType, result);
+  }
+
+  /** Whether a type that is not registered is met for the first time. Remembers 1,000 of them. */
+  noteUnregistered(payloadType: string): boolean {
+    if (this.#schemas.has(payloadType) || this.#unregistered.has(payloadType)) return false;
+    if (this.#unregistered.size >= MAX_NOTED_TYPES) return false;
+    this.#unregistered.add(payloadType);
+    return true;
+  }
+}
+
+function callParser(
+  payloadType: string,
+  parse: (value: unknown) => unknown,
+  value: unknown,
+): unknown {
+  const refuse = (error: unknown): never => {
+    if (error instanceof PayloadInvalidError) throw error;
+    throw new PayloadInvalidError(payloadType, [messageOf(error)], { cause: error });
+  };
+  try {
+    const parsed = parse(value);
+    return parsed instanceof Promise ? parsed.catch(refuse) : parsed;
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+function valueOf(payloadType: string, result: StandardResult<unknown>): unknown {
+  if (result.issues === undefined) return result.value;
+  throw new PayloadInvalidError(payloadType, result.issues.map(describe));
+}
+
+function describe({ message, path }: StandardIssue): string {
+  if (path === undefined || path.length === 0) return message;
+  const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
+  return `${keys.join(".")}: ${message}`;
+}
