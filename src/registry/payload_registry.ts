@@ -56,9 +56,8 @@ export class PayloadRegistry {
   parse(payloadType: string, value: unknown): unknown {
     const schema = this.#schemas.get(payloadType);
     if (schema === undefined) return value;
-    if (typeof schema === "function" && !("~standard" in schema)) {
-      return callParser(payloadType, schema, value);
-    }
+    // A schema may be callable as well: what it says of itself counts.
+    if (!("~standard" in schema)) return callParser(payloadType, schema, value);
     const result = schema["~standard"].validate(value);
     return result instanceof Promise
       ? result.then((settled) => valueOf(payloadType, settled))
