@@ -35,6 +35,10 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#timers.delete(timer) };
   }
 
+  soon(run: () => void): void {
+    queueMicrotask(run);
+  }
+
   /** The timers that wait. */
   get timers(): readonly { readonly at: number; readonly unref: boolean }[] {
     return [...this.#timers].map(({ at, unref }) => ({ at, unref }));

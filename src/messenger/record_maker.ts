@@ -1,5 +1,5 @@
 import { messageOf, PayloadInvalidError, quote, validatePublishChannel } from "../base/mod.ts";
-import { type EncodeOptions, type EnvelopeEncoder, MAX_RECORD_BYTES } from "../envelope/mod.ts";
+import { type EncodeOptions, EnvelopeEncoder, MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import type { PayloadRegistry } from "../registry/mod.ts";
 import { correlationId, serviceName } from "./context.ts";
 
@@ -44,7 +44,7 @@ export class RecordMaker {
     if (typeof payloadType !== "string" || payloadType === "") {
       throw new PayloadInvalidError(String(payloadType), ["give a payload type that is not empty"]);
     }
-    const checked = this.#registry.parse(payloadType, payload);
+    const checked = this.#registry.validate(payloadType, payload);
     if (checked instanceof Promise) return checked.then(() => {});
   }
 

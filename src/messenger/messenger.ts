@@ -1,0 +1,417 @@
+import {
+  AlreadySubscribedError,
+  deadLetterChannelOf,
+  isDeadLetterChannel,
+  MessengerClosedError,
+  SubscriberNotFoundError,
+  validateChannelName,
+  validateSubscriberId,
+} from "../base/mod.ts";
+import { DEAD_LETTER_TYPE } from "../envelope/mod.ts";
+import type { PayloadSchema } from "../registry/mod.ts";
+import { type ChannelLog, type Handler, type Message, Subscriber } from "../storage/mod.ts";
+import { assemble, type Parts } from "./assemble.ts";
+import { applyDefaults, type Config, loadConfig } from "./config/mod.ts";
+import { correlationId, serviceName, withCorrelationId, withoutContext } from "./context.ts";
+import { iterateMessages } from "./messages.ts";
+import { aborted, unlessAborted } from "./signals.ts";
+import type {
+  BatchMessage,
+  MessengerOptions,
+  Published,
+  PublishOptions,
+  Stats,
+  SubscribeOptions,
+  Subscription,
+} from "./types.ts";
+
+const MIB = 1024 * 1024;
+
+/**
+ * A message bus inside the program: durable channels in one data directory, durable subscribers, and
+ * links to other instances.
+ *
+ * Requires `--allow-read` and `--allow-write` on the data directory; with federation also
+ * `--allow-net` on the addresses, `--allow-read` on the certificate files and
+ * `--allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE`; without a configured name
+ * `--allow-sys=hostname`.
+ *
+ * @example Publish and subscribe in one process
+ * ```ts
+ * import { Messenger } from "@keyop/messenger";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dataDir = await Deno.makeTempDir();
+ * await using messenger = await Messenger.open({ name: "pi", storage: { dataDir } });
+ *
+ * const handled = Promise.withResolvers<unknown>();
+ * await messenger.subscribe("readings", "display", (message) => {
+ *   handled.resolve(message.payload);
+ * });
+ * await messenger.publish("readings", "com.example.Reading", { celsius: 21.5 });
+ * assertEquals(await handled.promise, { celsius: 21.5 });
+ * ```
+ */
+export class Messenger implements AsyncDisposable {
+  readonly #parts: Parts;
+  readonly #subscribers = new Map<string, Subscriber>();
+  readonly #starting = new Set<string>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens the data directory and begins to listen and dial as configured. Does not wait for hubs and
+   * does not fail when one is down.
+   *
+   * @param config The configuration, or the path of a YAML file that holds it.
+   * @param options Logger and data directory; clock, randomness and file system for tests.
+   * @returns The messenger; close it, or hold it with `await using`.
+   * @throws {ConfigError} With every problem of the configuration.
+   * @throws {DataDirLockedError} When another process owns the data directory.
+   * @throws {CertificateError} When a certificate, key or CA file cannot be used.
+   * @throws {StorageError} When the data directory cannot be used.
+   */
+  static async open(config: Config | string, options: MessengerOptions = {}): Promise<Messenger> {
+    const resolved = typeof config === "string" ? await loadConfig(config) : applyDefaults(config);
+    const { dataDir = resolved.storage.dataDir } = options;
+    const located = { ...resolved, storage: { ...resolved.storage, dataDir } };
+    return new Messenger(await assemble(located, options));
+  }
+
+  /** The instance's name: it is the origin of what is published here. */
+  get instanceName(): string {
+    return this.#parts.name;
+  }
+
+  /** Where the hub listens, such as `127.0.0.1:41873`; empty when none runs. */
+  get hubAddr(): string {
+    return this.#parts.federation?.hubAddr ?? "";
+  }
+
+  /**
+   * Makes a payload type known, so that its payloads are checked when published and when delivered.
+   *
+   * @param payloadType Its name, such as `com.example.Reading`.
+   * @param schema Any Standard Schema (zod, valibot, arktype …) or a function that returns the value or
+   *   throws. Without one any JSON is accepted.
+   * @throws {PayloadTypeAlreadyRegisteredError} When it is known already.
+   */
+  registerPayloadType(payloadType: string, schema?: PayloadSchema): void {
+    this.#parts.registry.register(payloadType, schema);
+  }
+
+  /**
+   * Publishes one message. Settles once it is stored: written to the file under `periodic` and
+   * `none`, synced to the disk under `always`. While the disk refuses writes it waits.
+   *
+   * @param channel The channel; it is made when it is new.
+   * @param payloadType What the payload is.
+   * @param payload Any value that JSON can carry, up to 10 MiB encoded.
+   * @param options Id, correlation id, service name, signal.
+   * @returns The message's id and position.
+   * @throws {InvalidChannelNameError} When the name is not 1 to 255 characters of `[a-zA-Z0-9._-]`.
+   * @throws {ReservedChannelNameError} When the name ends in `.dead-letter`.
+   * @throws {PayloadInvalidError} When the schema refuses the payload, or JSON cannot carry it.
+   * @throws {MessengerClosedError} After `close`.
+   * @throws {StorageError} When the sync failed; the message is not stored.
+   */
+  publish(
+    channel: string,
+    payloadType: string,
+    payload: unknown,
+    options?: PublishOptions,
+  ): Promise<Published> {
+    const { logs, maker, seen } = this.#parts;
+    try {
+      this.#mustBeOpen("publish");
+      maker.checkChannel(channel);
+      const log = logs.get(channel);
+      const checking = maker.check(payloadType, payload);
+      if (log === undefined || checking !== undefined || options?.signal !== undefined) {
+        return this.#publishAside(channel, payloadType, payload, options, checking);
+      }
+      const record = maker.make(channel, payloadType, payload, options);
+      const id = maker.lastId;
+      seen?.add(id);
+      return log.append(record, (position) => ({ id, position }));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Publishes several messages in one group: they stand in the channel one after the other, and one
+   * sync makes all of them durable.
+   *
+   * @param channel The channel; it is made when it is new.
+   * @param messages The messages, in order.
+   * @param options A signal that ends the waiting.
+   * @returns Id and position of each.
+   * @throws As `publish` does; then none is stored.
+   */
+  async publishBatch(
+    channel: string,
+    messages: readonly BatchMessage[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Published[]> {
+    this.#mustBeOpen("publish");
+    const { logs, maker, seen } = this.#parts;
+    maker.checkChannel(channel);
+    aborted(options.signal);
+    for (const { payloadType, payload } of messages) await maker.check(payloadType, payload);
+    const log = await logs.open(channel);
+    const ids: string[] = [];
+    const records = messages.map((message) => {
+      const record = maker.make(channel, message.payloadType, message.payload, message);
+      ids.push(maker.lastId);
+      return record;
+    });
+    for (const id of ids) seen?.add(id);
+    const positions = await unlessAborted(log.appendAll(records), options.signal);
+    return ids.map((id, index) => ({ id, position: positions[index]! }));
+  }
+
+  /**
+   * Follows a channel: the handler gets its messages in order, one at a time, at least once. What the
+   * handler throws makes the message come again, with growing waits; after the last retry it goes to
+   * `{channel}.dead-letter`. The subscriber's place outlives the process.
+   *
+   * @param channel The channel; it is made when it is new.
+   * @param subscriberId Names the subscriber's cursor; 1 to 255 characters of `[a-zA-Z0-9._-]`.
+   * @param handler Gets each message.
+   * @param options Where to begin, retries, signal.
+   * @returns The subscription.
+   * @throws {AlreadySubscribedError} When this subscriber runs already.
+   * @throws {InvalidChannelNameError} When the channel's name is none.
+   * @throws {InvalidSubscriberIdError} When the id is none.
+   * @throws {StorageError} When the cursor cannot be used.
+   */
+  async subscribe<T = unknown>(
+    channel: string,
+    subscriberId: string,
+    handler: Handler<T>,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    this.#mustBeOpen("subscribe");
+    validateChannelName(channel);
+    validateSubscriberId(subscriberId);
+    aborted(options.signal);
+    const key = `${channel}/${subscriberId}`;
+    if (this.#subscribers.has(key) || this.#starting.has(key)) {
+      throw new AlreadySubscribedError(channel, subscriberId);
+    }
+    this.#starting.add(key);
+    try {
+      const log = await this.#parts.logs.open(channel);
+      const subscriber = await withoutContext(() =>
+        this.#start(log, subscriberId, handler as Handler, options)
+      );
+      this.#subscribers.set(key, subscriber);
+      return this.#subscription(key, channel, subscriberId, subscriber, options.signal);
+    } finally {
+      this.#starting.delete(key);
+    }
+  }
+
+  /**
+   * The same as an iterable. A message is acknowledged when the next one is asked for; one that the
+   * loop was left with comes again.
+   *
+   * @param channel The channel.
+   * @param subscriberId Names the subscriber's cursor.
+   * @param options As for `subscribe`.
+   * @returns The messages; leaving the loop ends the subscription.
+   *
+   * @example
+   * ```ts
+   * import { Messenger } from "@keyop/messenger";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const dataDir = await Deno.makeTempDir();
+   * await using messenger = await Messenger.open({ name: "pi", storage: { dataDir } });
+   * await messenger.publish("readings", "com.example.Reading", { celsius: 21.5 });
+   * for await (const message of messenger.messages("readings", "display", { from: "start" })) {
+   *   assertEquals(message.payload, { celsius: 21.5 });
+   *   break;
+   * }
+   * ```
+   */
+  messages<T = unknown>(
+    channel: string,
+    subscriberId: string,
+    options: SubscribeOptions = {},
+  ): AsyncGenerator<Message<T>, void, void> {
+    return iterateMessages<T>(
+      (handler) => this.subscribe<T>(channel, subscriberId, handler, options),
+      options.signal,
+    );
+  }
+
+  /**
+   * Forgets a subscriber: ends it when it runs, and removes its cursor.
+   *
+   * @param channel The channel.
+   * @param subscriberId The subscriber's id.
+   * @throws {SubscriberNotFoundError} When there is none.
+   */
+  async unsubscribe(channel: string, subscriberId: string): Promise<void> {
+    this.#mustBeOpen("unsubscribe");
+    validateChannelName(channel);
+    validateSubscriberId(subscriberId);
+    const key = `${channel}/${subscriberId}`;
+    await this.#subscribers.get(key)?.close();
+    this.#subscribers.delete(key);
+    const known = this.#parts.logs.names().includes(channel);
+    const log = known ? await this.#parts.logs.open(channel) : undefined;
+    if (!await log?.removeCursor(subscriberId)) {
+      throw new SubscriberNotFoundError(channel, subscriberId);
+    }
+  }
+
+  /** What the messenger knows of itself: channels, subscribers, links. */
+  stats(): Stats {
+    const { logs, name } = this.#parts;
+    return {
+      instanceName: name,
+      channels: logs.names().flatMap((channel) => logs.get(channel)?.stats() ?? []),
+      subscribers: [...this.#subscribers.values()].map((subscriber) => subscriber.stats()),
+    };
+  }
+
+  /**
+   * Ends subscriptions and links, writes out what is pending and frees the data directory. Waits up
+   * to five seconds for a handler that runs.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** Closes the messenger. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const { federation, logs } = this.#parts;
+    await Promise.all([...this.#subscribers.values()].map((subscriber) => subscriber.close()));
+    this.#subscribers.clear();
+    await federation?.close();
+    await logs.close();
+  }
+
+  async #publishAside(
+    channel: string,
+    payloadType: string,
+    payload: unknown,
+    options: PublishOptions | undefined,
+    checking: void | Promise<void>,
+  ): Promise<Published> {
+    aborted(options?.signal);
+    const { logs, maker, seen } = this.#parts;
+    const context = {
+      ...options,
+      correlationId: options?.correlationId ?? correlationId(),
+      serviceName: options?.serviceName ?? serviceName(),
+    };
+    await checking;
+    const log = await logs.open(channel);
+    const record = maker.make(channel, payloadType, payload, context);
+    const id = maker.lastId;
+    seen?.add(id);
+    return await unlessAborted(
+      log.append(record, (position) => ({ id, position })),
+      options?.signal,
+    );
+  }
+
+  #start(
+    log: ChannelLog,
+    subscriberId: string,
+    handler: Handler,
+    options: SubscribeOptions,
+  ): Promise<Subscriber> {
+    const { clock, config, logger, registry } = this.#parts;
+    const { subscribers, storage } = config;
+    return Subscriber.start({
+      log,
+      subscriberId,
+      handler,
+      from: options.from ?? "end",
+      endAsked: options.from === "end",
+      maxRetries: options.maxRetries ?? subscribers.maxRetries,
+      retryBackoffBaseMs: options.retryBackoffMs ?? subscribers.retryBackoffBaseMs,
+      retryBackoffMaxMs: Math.max(
+        subscribers.retryBackoffMaxMs,
+        options.retryBackoffMs ?? 0,
+      ),
+      maxAgeMs: options.maxAgeMs ?? 0,
+      cursorFlushMs: storage.offsetFlushIntervalMs,
+      lagWarnBytes: storage.maxSubscriberLagMb * MIB,
+      decode: (payloadType, payload) => {
+        if (registry.has(payloadType)) return registry.parse(payloadType, payload);
+        this.#warnOfUnregistered(log.channel, payloadType);
+        return payload;
+      },
+      deadLetter: (payload, record) => this.#storeDeadLetter(payload, record),
+      inContext: withCorrelationId,
+      clock,
+      logger,
+    });
+  }
+
+  #warnOfUnregistered(channel: string, payloadType: string): void {
+    const { logger, registry } = this.#parts;
+    if (isDeadLetterChannel(channel) || !registry.noteUnregistered(payloadType)) return;
+    logger.warn("delivered a payload of a type that is not registered, as plain JSON", {
+      channel,
+      payload_type: payloadType,
+    });
+  }
+
+  async #storeDeadLetter(
+    payload: string,
+    record: { channel: string; correlationId: string; serviceName: string },
+  ): Promise<void> {
+    const { deadLetters, logs, seen } = this.#parts;
+    const channel = deadLetterChannelOf(record.channel);
+    const log = await logs.open(channel);
+    const line = deadLetters.encode(channel, DEAD_LETTER_TYPE, payload, record);
+    seen?.add(deadLetters.lastId);
+    await log.append(line, () => undefined);
+  }
+
+  #subscription(
+    key: string,
+    channel: string,
+    subscriberId: string,
+    subscriber: Subscriber,
+    signal: AbortSignal | undefined,
+  ): Subscription {
+    const subscribers = this.#subscribers;
+    const close = async (): Promise<void> => {
+      signal?.removeEventListener("abort", close);
+      await subscriber.close();
+      if (subscribers.get(key) === subscriber) subscribers.delete(key);
+    };
+    signal?.addEventListener("abort", close, { once: true });
+    return {
+      channel,
+      subscriberId,
+      get position() {
+        return subscriber.position;
+      },
+      get lagBytes() {
+        return subscriber.stats().lagBytes;
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  #mustBeOpen(what: string): void {
+    if (this.#closing !== undefined) throw new MessengerClosedError(what);
+  }
+}
