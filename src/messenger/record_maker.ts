@@ -44,7 +44,7 @@ export class RecordMaker {
     if (typeof payloadType !== "string" || payloadType === "") {
       throw new PayloadInvalidError(String(payloadType), ["give a payload type that is not empty"]);
     }
-    const checked = this.#registry.validate(payloadType, payload);
+    const checked = this.#registry.parse(payloadType, payload);
     if (checked instanceof Promise) return checked.then(() => {});
   }
 

@@ -65,7 +65,9 @@ export function describe(value: unknown): string {
 
 function mapping(value: unknown, at: string, findings: Findings): Values {
   if (isMissing(value, findings)) return Object.create(null);
-  if (typeof value === "object" && !Array.isArray(value) && !(value instanceof Date)) {
+  if (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
+  ) {
     // Without a prototype, so that a key named "constructor" is not found by chance.
     return Object.assign(Object.create(null), value);
   }
