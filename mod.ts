@@ -1,0 +1,98 @@
+/**
+ * A message bus that a program embeds: durable channels on the local disk, durable subscribers, and
+ * links to other instances over mutually authenticated WebSockets.
+ *
+ * ```ts
+ * import { Messenger } from "@keyop/messenger";
+ *
+ * const dataDir = await Deno.makeTempDir();
+ * await using messenger = await Messenger.open({ name: "pi", storage: { dataDir } });
+ * await messenger.publish("readings", "com.example.Reading", { celsius: 21.5 });
+ * ```
+ *
+ * @module
+ */
+export {
+  AlreadySubscribedError,
+  CertificateError,
+  type Clock,
+  ConfigError,
+  type ConfigProblem,
+  consoleLogger,
+  type ConsoleLoggerOptions,
+  DataDirLockedError,
+  EphemeralClosedError,
+  EphemeralConnectionLostError,
+  HubRejectedError,
+  InvalidChannelNameError,
+  InvalidSubscriberIdError,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  MessengerClosedError,
+  MessengerError,
+  PayloadInvalidError,
+  PayloadTypeAlreadyRegisteredError,
+  type Random,
+  ReservedChannelNameError,
+  silentLogger,
+  StorageError,
+  SubscriberNotFoundError,
+  type Timer,
+  validateChannelName,
+} from "./src/base/mod.ts";
+export { DEAD_LETTER_TYPE, type DeadLetterPayload } from "./src/envelope/mod.ts";
+export {
+  type AllowedPeerConfig,
+  applyDefaults,
+  type AuditConfig,
+  type BatchMessage,
+  type ClientConfig,
+  type ClientHubConfig,
+  type Config,
+  correlationId,
+  type DedupConfig,
+  type Duration,
+  ensureDirectories,
+  type FederationConfig,
+  type HubConfig,
+  loadConfig,
+  Messenger,
+  type MessengerOptions,
+  type Published,
+  type PublishOptions,
+  type ResolvedAllowedPeer,
+  type ResolvedClientHub,
+  type ResolvedConfig,
+  serviceName,
+  type Stats,
+  type StorageConfig,
+  type SubscribeOptions,
+  type SubscribersConfig,
+  type Subscription,
+  type Surroundings,
+  type TlsConfig,
+  type TlsVersion,
+  validateConfig,
+  withCorrelationId,
+  withServiceName,
+} from "./src/messenger/mod.ts";
+export type {
+  ParseFunction,
+  PayloadSchema,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./src/registry/mod.ts";
+export {
+  type FileSystem,
+  type Handler,
+  type HandlerContext,
+  type LogStats,
+  type Message,
+  type OpenFile,
+  type Position,
+  RetryLater,
+  type SubscriberStats,
+  type SyncPolicy,
+} from "./src/storage/mod.ts";

@@ -1,0 +1,39 @@
+/**
+ * The messenger: configuration, and the wiring of storage, payload types and links.
+ *
+ * @module
+ */
+export {
+  type AllowedPeerConfig,
+  applyDefaults,
+  type AuditConfig,
+  type ClientConfig,
+  type ClientHubConfig,
+  type Config,
+  type DedupConfig,
+  type Duration,
+  ensureDirectories,
+  type FederationConfig,
+  type HubConfig,
+  loadConfig,
+  type ResolvedAllowedPeer,
+  type ResolvedClientHub,
+  type ResolvedConfig,
+  type StorageConfig,
+  type SubscribersConfig,
+  type Surroundings,
+  type TlsConfig,
+  type TlsVersion,
+  validateConfig,
+} from "./config/mod.ts";
+export { correlationId, serviceName, withCorrelationId, withServiceName } from "./context.ts";
+export { Messenger } from "./messenger.ts";
+export type {
+  BatchMessage,
+  MessengerOptions,
+  Published,
+  PublishOptions,
+  Stats,
+  SubscribeOptions,
+  Subscription,
+} from "./types.ts";
