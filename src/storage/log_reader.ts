@@ -68,7 +68,7 @@ export class FileLogReader implements LogReader {
     this.#reserve(wanted);
     if (source.end - this.#position <= WARM_BYTES) {
       const read = readFully(file, this.#buffer.subarray(0, wanted), offset);
-      return this.#split(segment, offset, read, available);
+      return this.#split(segment, offset, read, wanted, available);
     }
     return this.#readAside(file, segment, offset, wanted, available);
   }
@@ -92,7 +92,7 @@ export class FileLogReader implements LogReader {
       if (count === null || count === 0) break;
       read += count;
     }
-    return this.#split(segment, offset, read, available);
+    return this.#split(segment, offset, read, wanted, available);
   }
 
   /** Cuts what was read into records. */
@@ -100,6 +100,7 @@ export class FileLogReader implements LogReader {
     segment: Segment,
     offset: number,
     read: number,
+    wanted: number,
     available: number,
   ): Block | Promise<Block> {
     const buffer = this.#buffer;
@@ -120,25 +121,25 @@ export class FileLogReader implements LogReader {
       }
       at = end + 1;
     }
-    if (at === 0) return this.#readLong(segment, offset, read, available);
+    if (at === 0) return this.#readLong(segment, offset, read, wanted, available);
     this.#position = base + at;
     return { records, next: this.#position };
   }
 
-  /** The buffer holds no whole line: it is longer, too long, or the file ends in the middle of it. */
+  /** What was read holds no whole line: it is longer, too long, or the file ends in its middle. */
   #readLong(
     segment: Segment,
     offset: number,
     read: number,
+    wanted: number,
     available: number,
   ): Block | Promise<Block> {
-    if (read < available && read >= this.#buffer.length && read <= MAX_RECORD_BYTES) {
-      return this.read(Math.min(read * 2, MAX_RECORD_BYTES + 1));
-    }
     const start = segment.start + offset;
-    if (read >= available || read === 0) {
+    if (read < wanted || wanted === available) {
       this.#skipRecord(start, "a line without an end");
-      this.#position = segment.start + Math.max(segment.size, offset + 1);
+      this.#position = start + available;
+    } else if (wanted <= MAX_RECORD_BYTES) {
+      return this.read(Math.min(wanted * 2, MAX_RECORD_BYTES + 1));
     } else {
       this.#skipRecord(start, "a record over 10 MiB");
       this.#position = segment.start + this.#endOfLine(segment, offset + read);

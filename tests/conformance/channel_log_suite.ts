@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import fc from "fast-check";
 import { StorageError } from "../../src/base/mod.ts";
 import type {
   ChannelLog,
@@ -193,6 +194,34 @@ const LOG_CASES: readonly LogCase[] = [
     },
   ),
 
+  onLog("records longer than asked for are given whole, one at a time", async (log) => {
+    const texts = [10, 50_000, 100_000, 1, 20_000, 300_000, 5].map((length, n) =>
+      `${n}`.repeat(length)
+    );
+    await log.appendAll(texts);
+    for (const maxBytes of [1, 1024, 30_000, 1_000_000]) {
+      const read = await readTexts(log, log.start, maxBytes);
+      assertEquals(read.map(summary), texts.map(summary), `maxBytes ${maxBytes}`);
+    }
+  }),
+
+  onLog(
+    "a reader that is asked for less than before gives long records all the same",
+    async (log) => {
+      await log.append("a".repeat(200_000), () => undefined);
+      const reader = log.reader(log.start);
+      assertEquals((await readBlock(reader, 1_000_000)).length, 1);
+      await log.appendAll(["b".repeat(100_000), "c"]);
+      const lengths: number[] = [];
+      while (reader.position < log.end) {
+        lengths.push(...(await readBlock(reader, 1)).map(({ text }) => text.length));
+      }
+      reader.close();
+      assertEquals(lengths, [100_000, 1]);
+      assertEquals(log.stats().skippedRecords, 0);
+    },
+  ),
+
   onLog("a read gives about as many bytes as asked for", async (log) => {
     await log.appendAll(Array.from({ length: 1_000 }, () => "x".repeat(999)));
     const reader = log.reader(log.start);
@@ -265,7 +294,65 @@ const LOG_CASES: readonly LogCase[] = [
     assertEquals([stats.skippedRecords, stats.skippedBytes], [0, 0]);
     assertEquals([stats.segments, stats.stalled], [1, false]);
   }),
+
+  {
+    name: "what is read is what was appended, for any sizes, groups and reads",
+    async run(place) {
+      const logs = place.open();
+      let channels = 0;
+      await fc.assert(
+        fc.asyncProperty(anyTurns, async (turns) => {
+          await followTurns(await logs.open(`run-${channels++}`), turns);
+        }),
+        { numRuns: 25 },
+      );
+      await logs.close();
+    },
+  },
 ];
+
+interface Turn {
+  /** Lengths of the records of each group that is appended. */
+  readonly groups: readonly (readonly number[])[];
+  /** Index of the record that is read from then. */
+  readonly from: number;
+  readonly maxBytes: number;
+}
+
+const anyLength = fc.oneof(
+  { arbitrary: fc.integer({ min: 1, max: 200 }), weight: 10 },
+  { arbitrary: fc.integer({ min: 1, max: 40_000 }), weight: 1 },
+);
+
+const anyTurns: fc.Arbitrary<Turn[]> = fc.array(
+  fc.record({
+    groups: fc.array(fc.array(anyLength, { maxLength: 5 }), { maxLength: 4 }),
+    from: fc.nat(40),
+    maxBytes: fc.integer({ min: 1, max: 100_000 }),
+  }),
+  { maxLength: 5 },
+);
+
+async function followTurns(log: ChannelLog, turns: readonly Turn[]): Promise<void> {
+  const expected: string[] = [];
+  const positions: Position[] = [];
+  for (const { groups, from, maxBytes } of turns) {
+    const appended = await Promise.all(groups.map((lengths) => {
+      const texts = lengths.map((length, n) => `${expected.length + n}:`.padEnd(length, "x"));
+      expected.push(...texts);
+      return log.appendAll(texts);
+    }));
+    positions.push(...appended.flat());
+    const texts = await readTexts(log, positions[from] ?? log.end, maxBytes);
+    const wanted = from < expected.length ? expected.slice(from) : [];
+    assertEquals(texts.map(summary), wanted.map(summary));
+    assert(texts.join() === wanted.join());
+  }
+}
+
+function summary(text: string): string {
+  return `${text.slice(0, 10)} (${text.length})`;
+}
 
 const CURSOR_CASES: readonly LogCase[] = [
   onLog("a new cursor has no position", async (log) => {
