@@ -1,4 +1,5 @@
 import { MessengerClosedError, StorageError } from "../base/mod.ts";
+import { MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import type {
   Block,
   ChannelLog,
@@ -61,8 +62,8 @@ export class MemoryChannelLog implements ChannelLog {
   async appendAll(records: readonly RecordData[]): Promise<readonly Position[]> {
     if (this.#closed) throw new MessengerClosedError(`append to channel "${this.channel}"`);
     const first = this.end;
-    for (const record of records) {
-      const bytes = typeof record === "string" ? encoder.encode(record) : record.slice();
+    const copies = records.map((record) => this.#copyOf(record));
+    for (const bytes of copies) {
       this.#records.push(bytes);
       this.#bytes += bytes.length;
     }
@@ -139,6 +140,15 @@ export class MemoryChannelLog implements ChannelLog {
     this.#closed = true;
   }
 
+  #copyOf(record: RecordData): Uint8Array {
+    const bytes = typeof record === "string" ? encoder.encode(record) : record.slice();
+    if (bytes.length <= MAX_RECORD_BYTES) return bytes;
+    throw new StorageError(
+      `Cannot append to channel "${this.channel}": a record of ${bytes.length} bytes is over the ` +
+        `limit of ${MAX_RECORD_BYTES}`,
+    );
+  }
+
   #read(from: Position, maxBytes: number): Block {
     if (from > this.end) {
       throw new StorageError(
@@ -164,6 +174,7 @@ export class MemoryChannelLogs implements ChannelLogs {
   readonly #options: MemoryLogOptions;
   readonly #logs = new Map<string, MemoryChannelLog>();
   readonly #listeners = new Set<(channel: string) => void>();
+  #closed = false;
 
   /** @param options How much each channel keeps. */
   constructor(options: MemoryLogOptions = {}) {
@@ -174,14 +185,16 @@ export class MemoryChannelLogs implements ChannelLogs {
     return this.#logs.get(channel);
   }
 
-  open(channel: string): Promise<ChannelLog> {
+  // deno-lint-ignore require-await -- what it throws becomes the promise's rejection
+  async open(channel: string): Promise<ChannelLog> {
+    if (this.#closed) throw new MessengerClosedError(`open channel "${channel}"`);
     let log = this.#logs.get(channel);
     if (log === undefined) {
       log = new MemoryChannelLog(channel, this.#options);
       this.#logs.set(channel, log);
       for (const listener of this.#listeners) listener(channel);
     }
-    return Promise.resolve(log);
+    return log;
   }
 
   names(): readonly string[] {
@@ -194,6 +207,7 @@ export class MemoryChannelLogs implements ChannelLogs {
   }
 
   close(): Promise<void> {
+    this.#closed = true;
     for (const log of this.#logs.values()) log.close();
     return Promise.resolve();
   }

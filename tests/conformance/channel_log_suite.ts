@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { StorageError } from "../../src/base/mod.ts";
+import { MessengerClosedError, StorageError } from "../../src/base/mod.ts";
+import { MAX_RECORD_BYTES } from "../../src/envelope/mod.ts";
 import type {
   ChannelLog,
   ChannelLogs,
@@ -239,6 +240,26 @@ const LOG_CASES: readonly LogCase[] = [
     one.close();
     assertEquals((await readBlock(two)).length, 3);
     two.close();
+  }),
+
+  onLog("a record of 10 MiB is kept and a longer one refused", async (log) => {
+    await log.append("x".repeat(MAX_RECORD_BYTES), () => undefined);
+    await assertRejects(
+      () => log.append("y".repeat(MAX_RECORD_BYTES + 1), () => undefined),
+      StorageError,
+      String(MAX_RECORD_BYTES),
+    );
+    await log.append("z", () => undefined);
+    assertEquals((await readTexts(log)).map((text) => text.length), [MAX_RECORD_BYTES, 1]);
+  }),
+
+  onLog("appendAll with one record that is too long stores none of them", async (log) => {
+    const kept = log.append("kept", () => undefined);
+    const refused = log.appendAll(["a", new Uint8Array(MAX_RECORD_BYTES + 1), "b"]);
+    const later = log.append("later", () => undefined);
+    await assertRejects(() => refused, StorageError);
+    await Promise.all([kept, later]);
+    assertEquals(await readTexts(log), ["kept", "later"]);
   }),
 
   onLog("waitFor settles at once below the end, and when the log grows", async (log) => {
@@ -502,6 +523,19 @@ const CHANNEL_CASES: readonly LogCase[] = [
       const appended = [log.append("a", () => 1), log.append("b", () => 2)];
       await logs.close();
       assertEquals(await Promise.all(appended), [1, 2]);
+    },
+  },
+  {
+    name: "after close, append and open fail with MessengerClosedError and close does nothing",
+    async run(place) {
+      const logs = place.open();
+      const log = await logs.open("readings");
+      await Promise.all([logs.close(), logs.close()]);
+      await logs.close();
+      await assertRejects(() => log.append("a", () => undefined), MessengerClosedError, "readings");
+      await assertRejects(() => log.appendAll(["a"]), MessengerClosedError, "readings");
+      await assertRejects(() => logs.open("readings"), MessengerClosedError, "readings");
+      await assertRejects(() => logs.open("other"), MessengerClosedError, "other");
     },
   },
 ];
