@@ -1,4 +1,4 @@
-import type { Clock, Logger } from "../base/mod.ts";
+import { type Clock, type Logger, MessengerClosedError } from "../base/mod.ts";
 import { FileCursor, readCursor } from "./cursor_file.ts";
 import type { FileSystem } from "./files.ts";
 import { GroupCommit, type SyncPolicy } from "./group_commit.ts";
@@ -175,6 +175,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
   /** Writes out what is pending and closes the files. */
   async close(): Promise<void> {
     await this.#commit.close();
+    this.#waiters.close(new MessengerClosedError(`wait for channel "${this.channel}"`));
     await this.#writer.close();
   }
 }

@@ -97,14 +97,19 @@ export interface ChannelLog {
    *
    * @param record The encoded record.
    * @param result Makes what the promise gives out of the record's position.
-   * @throws {StorageError} When the sync failed: the record is not in the log.
+   * @throws {StorageError} When the sync failed, or the record is over 10 MiB: it is not in the log.
+   * @throws {MessengerClosedError} After `close`.
    */
   append<T>(record: RecordData, result: (position: Position) => T): Promise<T>;
   /** Appends several records as one group and gives their positions. */
   appendAll(records: readonly RecordData[]): Promise<readonly Position[]>;
   /** A reader that begins at a position; one inside a record begins at the next. */
   reader(from: Position): LogReader;
-  /** Settles when the log reaches beyond the position; at once when it does. */
+  /**
+   * Settles when the log reaches beyond the position; at once when it does.
+   *
+   * @throws {MessengerClosedError} When the log is closed, before or meanwhile.
+   */
   waitFor(position: Position, signal?: AbortSignal): Promise<void>;
   /** The cursor of that name. One holder at a time. */
   cursor(name: string): Promise<Cursor>;
@@ -127,7 +132,11 @@ export interface CursorInfo {
 export interface ChannelLogs {
   /** The log, if it is open: the quick way for a publisher. */
   get(channel: string): ChannelLog | undefined;
-  /** Opens a channel, making it when it is new. */
+  /**
+   * Opens a channel, making it when it is new.
+   *
+   * @throws {MessengerClosedError} After `close`.
+   */
   open(channel: string): Promise<ChannelLog>;
   /** Names of all channels that exist. */
   names(): readonly string[];

@@ -138,6 +138,7 @@ export class MemoryChannelLog implements ChannelLog {
   /** Refuses what comes from now on. */
   close(): void {
     this.#closed = true;
+    this.#waiters.close(new MessengerClosedError(`wait for channel "${this.channel}"`));
   }
 
   #copyOf(record: RecordData): Uint8Array {

@@ -4,6 +4,7 @@ import {
   isDeadLetterChannel,
   type Logger,
   messageOf,
+  MessengerClosedError,
   PayloadInvalidError,
   StorageError,
 } from "../base/mod.ts";
@@ -172,7 +173,7 @@ export class Subscriber implements AsyncDisposable {
       try {
         await this.#deliverBlock();
       } catch (error) {
-        if (this.#closed) return;
+        if (this.#closed || error instanceof MessengerClosedError) return;
         this.#log("error", "could not read: delivery pauses", { error: messageOf(error) });
         await this.#pause(this.#options.retryBackoffMaxMs);
       }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertInstanceOf, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { MessengerClosedError, StorageError } from "../../src/base/mod.ts";
 import { MAX_RECORD_BYTES } from "../../src/envelope/mod.ts";
@@ -536,6 +536,17 @@ const CHANNEL_CASES: readonly LogCase[] = [
       await assertRejects(() => log.appendAll(["a"]), MessengerClosedError, "readings");
       await assertRejects(() => logs.open("readings"), MessengerClosedError, "readings");
       await assertRejects(() => logs.open("other"), MessengerClosedError, "other");
+    },
+  },
+  {
+    name: "close ends the waiting of readers with MessengerClosedError",
+    async run(place) {
+      const logs = place.open();
+      const log = await logs.open("readings");
+      const waiting = log.waitFor(log.end).catch((error) => error);
+      await logs.close();
+      assertInstanceOf(await waiting, MessengerClosedError);
+      await assertRejects(() => log.waitFor(log.end), MessengerClosedError);
     },
   },
 ];
