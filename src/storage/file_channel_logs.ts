@@ -47,7 +47,7 @@ export class FileChannelLogs implements ChannelLogs {
   readonly #names: Set<string>;
   readonly #listeners = new Set<(channel: string) => void>();
   #retentionTimer: Timer | undefined;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   /**
    * @param dataDir The data directory; made when missing.
@@ -91,7 +91,7 @@ export class FileChannelLogs implements ChannelLogs {
 
   // deno-lint-ignore require-await -- what it throws becomes the promise's rejection
   async open(channel: string): Promise<ChannelLog> {
-    if (this.#closed) throw new MessengerClosedError(`open channel "${channel}"`);
+    if (this.#closing !== undefined) throw new MessengerClosedError(`open channel "${channel}"`);
     const known = this.#logs.get(channel);
     if (known !== undefined) return known;
     const { clock, files, logger, ...rest } = this.#options;
@@ -134,9 +134,11 @@ export class FileChannelLogs implements ChannelLogs {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#retentionTimer?.cancel();
     const results = await Promise.allSettled([...this.#logs.values()].map((log) => log.close()));
     this.#lock[Symbol.dispose]();
@@ -147,7 +149,7 @@ export class FileChannelLogs implements ChannelLogs {
     const { clock, retentionIntervalMs } = this.#options;
     this.#retentionTimer = clock.after(retentionIntervalMs, async () => {
       await this.retain();
-      if (!this.#closed) this.#armRetention();
+      if (this.#closing === undefined) this.#armRetention();
     }, { unref: true });
   }
 }

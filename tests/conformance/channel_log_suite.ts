@@ -539,6 +539,20 @@ const CHANNEL_CASES: readonly LogCase[] = [
     },
   },
   {
+    name: "whoever closes waits for a closing that is under way",
+    needs: "durable",
+    async run(place) {
+      const logs = place.open();
+      const log = await logs.open("readings");
+      const appended = log.append("a", () => undefined);
+      const first = logs.close();
+      await logs.close();
+      const again = place.open();
+      assertEquals(await readTexts(await again.open("readings")), ["a"]);
+      await Promise.all([first, appended, again.close()]);
+    },
+  },
+  {
     name: "close ends the waiting of readers with MessengerClosedError",
     async run(place) {
       const logs = place.open();
