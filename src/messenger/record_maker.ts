@@ -1,5 +1,5 @@
 import { messageOf, PayloadInvalidError, quote, validatePublishChannel } from "../base/mod.ts";
-import { type EncodeOptions, EnvelopeEncoder, MAX_RECORD_BYTES } from "../envelope/mod.ts";
+import { type EncodeOptions, type EnvelopeEncoder, MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import type { PayloadRegistry } from "../registry/mod.ts";
 import { correlationId, serviceName } from "./context.ts";
 

@@ -5,11 +5,21 @@ const NEWLINE = 0x0a;
 const INITIAL_BYTES = 64 * 1024;
 const KEPT_BYTES = 1024 * 1024;
 
+/**
+ * Makes what a promise gives, out of the position of its first record, that record's index in the
+ * group, and the way to the positions of the others.
+ */
+export type GroupResult = (
+  position: number,
+  first: number,
+  positionOf: (index: number) => number,
+) => unknown;
+
 /** Whoever waits for a group. */
 interface Entry {
   /** Index of its first record. */
   readonly first: number;
-  readonly result: (position: number) => unknown;
+  readonly result: GroupResult;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -46,7 +56,7 @@ export class Group {
   /** Adds records with who waits for them. */
   add(
     records: RecordData | readonly RecordData[],
-    result: (position: number) => unknown,
+    result: GroupResult,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
@@ -92,17 +102,13 @@ export class Group {
     return this.#ends.find((end) => end > from) ?? this.#length;
   }
 
-  /** Where each record begins, by index. */
-  offsetOf(index: number): number {
-    return index === 0 ? 0 : this.#ends[index - 1]!;
-  }
-
   /** Settles everybody and empties the group. @param base Position of the group's first byte. */
   settle(base: number): void {
     const entries = this.#entries;
+    const positionOf = (index: number) => base + (index === 0 ? 0 : this.#ends[index - 1]!);
     for (let i = 0; i < entries.length; i++) {
       const { first, result, resolve } = entries[i]!;
-      resolve(result(base + this.offsetOf(first)));
+      resolve(result(positionOf(first), first, positionOf));
     }
     this.#reset();
   }

@@ -7,8 +7,8 @@ import {
   StorageError,
   type Timer,
 } from "../base/mod.ts";
-import { decodeText } from "../envelope/mod.ts";
-import { Group } from "./group.ts";
+import { MAX_RECORD_BYTES } from "../envelope/mod.ts";
+import { Group, type GroupResult } from "./group.ts";
 import type { RecordData } from "./log.ts";
 import { type SegmentWriter, SyncFailure } from "./segment_writer.ts";
 
@@ -36,6 +36,8 @@ const RETRY_MAX_MS = 1_000;
 const YIELD_CHECK_GROUPS = 16;
 const YIELD_AFTER_MS = 10;
 const CLOSE_PATIENCE_MS = 5_000;
+
+const encoder = new TextEncoder();
 
 /**
  * Gathers what is appended in one turn, writes it with one call, syncs once and settles everyone.
@@ -73,23 +75,27 @@ export class GroupCommit {
 
   /** Appends one record. */
   append<T>(record: RecordData, result: (position: number) => T): Promise<T> {
+    const refusal = this.#refusal(record);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise<T>((resolve, reject) => {
       this.#enter(record, result, resolve as (value: unknown) => void, reject);
     });
   }
 
   /** Appends several records in one group. */
-  async appendAll(records: readonly RecordData[]): Promise<readonly number[]> {
-    if (records.length === 0) return [];
-    const texts = records.map((record) => typeof record === "string" ? record : decodeText(record));
-    const first = await new Promise<number>((resolve, reject) => {
-      this.#enter(texts, (position) => position, resolve as (value: unknown) => void, reject);
-    });
-    let next = first;
-    return texts.map((text) => {
-      const position = next;
-      next += byteLength(text) + 1;
-      return position;
+  appendAll(records: readonly RecordData[]): Promise<readonly number[]> {
+    if (records.length === 0) return Promise.resolve([]);
+    for (const record of records) {
+      const refusal = this.#refusal(record);
+      if (refusal !== undefined) return Promise.reject(refusal);
+    }
+    return new Promise<readonly number[]>((resolve, reject) => {
+      this.#enter(
+        records,
+        (_, first, positionOf) => records.map((_, index) => positionOf(first + index)),
+        resolve as (value: unknown) => void,
+        reject,
+      );
     });
   }
 
@@ -109,15 +115,23 @@ export class GroupCommit {
     patience.cancel();
   }
 
+  #refusal(record: RecordData): StorageError | MessengerClosedError | undefined {
+    const { channel } = this.#options;
+    if (this.#closed) return new MessengerClosedError(`append to channel "${channel}"`);
+    if (record.length * 3 <= MAX_RECORD_BYTES) return undefined;
+    const size = typeof record === "string" ? encoder.encode(record).length : record.length;
+    if (size <= MAX_RECORD_BYTES) return undefined;
+    return new StorageError(
+      `Cannot append to channel "${channel}": a record of ${size} bytes is over the limit of ${MAX_RECORD_BYTES}`,
+    );
+  }
+
   #enter(
     records: RecordData | readonly RecordData[],
-    result: (position: number) => unknown,
+    result: GroupResult,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    if (this.#closed) {
-      return reject(new MessengerClosedError(`append to channel "${this.#options.channel}"`));
-    }
     if (this.#waiting.length > 0 || this.#gathering.gathered >= this.#options.maxPendingBytes) {
       this.#waiting.push(() => this.#gather(records, result, resolve, reject));
       return;
@@ -127,7 +141,7 @@ export class GroupCommit {
 
   #gather(
     records: RecordData | readonly RecordData[],
-    result: (position: number) => unknown,
+    result: GroupResult,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
@@ -324,12 +338,4 @@ export class GroupCommit {
     this.#syncTimer = undefined;
     if (segments.unsynced) this.#armSync();
   }
-}
-
-// Text that is all ASCII, as most records are, needs no encoding to be measured.
-const ASCII = /^[\0-\x7f]*$/;
-const encoder = new TextEncoder();
-
-function byteLength(text: string): number {
-  return ASCII.test(text) ? text.length : encoder.encode(text).length;
 }
