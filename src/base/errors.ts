@@ -3,11 +3,14 @@
  * Every error that the messenger raises by itself extends this one.
  */
 export class MessengerError extends Error {
+  /** The name of the class. */
   override readonly name: string = "MessengerError";
   /** Stable identifier of the condition, in snake case; part of the public API. */
   readonly code: string;
 
   /**
+   * Makes the error.
+   *
    * @param code Stable identifier of the condition.
    * @param message What failed, on what, and what to do.
    * @param options The error that caused this one.
@@ -20,8 +23,13 @@ export class MessengerError extends Error {
 
 /** A channel name that is not 1 to 255 bytes of `[a-zA-Z0-9._-]`, or is `.` or `..`. */
 export class InvalidChannelNameError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "InvalidChannelNameError";
-  /** @param name The refused name. */
+  /**
+   * Makes the error.
+   *
+   * @param name The refused name.
+   */
   constructor(name: string) {
     super(
       "invalid_channel_name",
@@ -35,8 +43,13 @@ export class InvalidChannelNameError extends MessengerError {
 
 /** A channel name that belongs to the messenger itself, such as `{channel}.dead-letter`. */
 export class ReservedChannelNameError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "ReservedChannelNameError";
-  /** @param name The refused name. */
+  /**
+   * Makes the error.
+   *
+   * @param name The refused name.
+   */
   constructor(name: string) {
     super(
       "reserved_channel_name",
@@ -49,8 +62,13 @@ export class ReservedChannelNameError extends MessengerError {
 
 /** A subscriber id that is no valid name or begins with `fed-` or `fedout-`. */
 export class InvalidSubscriberIdError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "InvalidSubscriberIdError";
-  /** @param id The refused id. */
+  /**
+   * Makes the error.
+   *
+   * @param id The refused id.
+   */
   constructor(id: string) {
     super(
       "invalid_subscriber_id",
@@ -64,8 +82,13 @@ export class InvalidSubscriberIdError extends MessengerError {
 
 /** The messenger was closed before or during the call. */
 export class MessengerClosedError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "MessengerClosedError";
-  /** @param what What was asked of the closed messenger. */
+  /**
+   * Makes the error.
+   *
+   * @param what What was asked of the closed messenger.
+   */
   constructor(what = "use the messenger") {
     super("messenger_closed", `Cannot ${what}: the messenger is closed`);
   }
@@ -73,8 +96,13 @@ export class MessengerClosedError extends MessengerError {
 
 /** A payload type was registered twice. */
 export class PayloadTypeAlreadyRegisteredError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "PayloadTypeAlreadyRegisteredError";
-  /** @param payloadType The type in question. */
+  /**
+   * Makes the error.
+   *
+   * @param payloadType The type in question.
+   */
   constructor(payloadType: string) {
     super(
       "payload_type_already_registered",
@@ -85,12 +113,15 @@ export class PayloadTypeAlreadyRegisteredError extends MessengerError {
 
 /** A payload that its registered schema refuses, or that JSON cannot carry. */
 export class PayloadInvalidError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "PayloadInvalidError";
   /** The payload's type. */
   readonly payloadType: string;
   /** One sentence for each thing that is wrong. */
   readonly issues: readonly string[];
   /**
+   * Makes the error.
+   *
    * @param payloadType The payload's type.
    * @param issues One sentence for each thing that is wrong.
    * @param options The error that caused this one.
@@ -116,10 +147,13 @@ export interface ConfigProblem {
 
 /** A configuration with one or more problems, all of them listed. */
 export class ConfigError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "ConfigError";
   /** Every problem that was found. */
   readonly problems: readonly ConfigProblem[];
   /**
+   * Makes the error.
+   *
    * @param source What was read: a file's path, or "configuration".
    * @param problems Every problem that was found.
    * @param options The error that caused this one.
@@ -136,12 +170,15 @@ export class ConfigError extends MessengerError {
 
 /** Another process owns the data directory. */
 export class DataDirLockedError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "DataDirLockedError";
   /** The data directory. */
   readonly dataDir: string;
   /** Process id of the owner; undefined when it could not be read. */
   readonly pid: number | undefined;
   /**
+   * Makes the error.
+   *
    * @param dataDir The data directory.
    * @param pid Process id of the owner.
    */
@@ -159,8 +196,11 @@ export class DataDirLockedError extends MessengerError {
 
 /** A subscriber with this id already follows this channel. */
 export class AlreadySubscribedError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "AlreadySubscribedError";
   /**
+   * Makes the error.
+   *
    * @param channel The channel.
    * @param subscriberId The subscriber's id.
    */
@@ -174,8 +214,11 @@ export class AlreadySubscribedError extends MessengerError {
 
 /** No cursor of that subscriber is known for that channel. */
 export class SubscriberNotFoundError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "SubscriberNotFoundError";
   /**
+   * Makes the error.
+   *
    * @param channel The channel.
    * @param subscriberId The subscriber's id.
    */
@@ -189,8 +232,11 @@ export class SubscriberNotFoundError extends MessengerError {
 
 /** Files below the data directory could not be read, written or trusted. */
 export class StorageError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "StorageError";
   /**
+   * Makes the error.
+   *
    * @param message What failed, on which file.
    * @param options The error that caused this one.
    */
@@ -201,10 +247,13 @@ export class StorageError extends MessengerError {
 
 /** A certificate, key or CA file is missing, damaged, expired or does not fit the others. */
 export class CertificateError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "CertificateError";
   /** The file at fault. */
   readonly path: string;
   /**
+   * Makes the error.
+   *
    * @param path The file at fault.
    * @param message What is wrong with it and what to do.
    * @param options The error that caused this one.
@@ -217,12 +266,15 @@ export class CertificateError extends MessengerError {
 
 /** A hub refused the connection for good: reconnecting will not help. */
 export class HubRejectedError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "HubRejectedError";
   /** The hub's address. */
   readonly hubAddr: string;
   /** The WebSocket close code. */
   readonly closeCode: number;
   /**
+   * Makes the error.
+   *
    * @param hubAddr The hub's address.
    * @param closeCode The WebSocket close code.
    * @param reason What the hub said.
@@ -236,8 +288,11 @@ export class HubRejectedError extends MessengerError {
 
 /** The connection of an ephemeral messenger broke before the hub acknowledged. */
 export class EphemeralConnectionLostError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "EphemeralConnectionLostError";
   /**
+   * Makes the error.
+   *
    * @param hubAddr The hub's address.
    * @param options The error that caused this one.
    */
@@ -252,8 +307,9 @@ export class EphemeralConnectionLostError extends MessengerError {
 
 /** The ephemeral messenger was closed before or during the call. */
 export class EphemeralClosedError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "EphemeralClosedError";
-  /** Nothing to say beyond the name. */
+  /** Makes the error. */
   constructor() {
     super("ephemeral_closed", "The ephemeral messenger is closed");
   }

@@ -18,12 +18,17 @@ export type OpenFile = Pick<
  * Calls are those of `Deno`, with the same meaning and errors.
  */
 export interface FileSystem {
+  /** Opens a file, as `Deno.openSync` does. */
   open(path: string, options: Deno.OpenOptions): OpenFile;
+  /** Makes a folder and its parents; one that is there already is fine. */
   makeDir(path: string): void;
+  /** Names in a folder; none when there is no such folder. */
   list(path: string): string[];
   /** Length and time of change (ms since 1970) of a file; undefined when there is none. */
   stat(path: string): { readonly size: number; readonly changedAt: number } | undefined;
+  /** Renames a file over another one. */
   rename(from: string, to: string): void;
+  /** Removes a file. */
   remove(path: string): void;
   /** Makes names that were added to or taken from a folder survive a power cut. */
   syncDir(path: string): void;

@@ -59,8 +59,11 @@ export interface Cursor {
 
 /** What is known of a log. */
 export interface LogStats {
+  /** The channel's name. */
   readonly channel: string;
+  /** Position of the first record that is kept. */
   readonly start: Position;
+  /** Position after the last record. */
   readonly end: Position;
   /** Bytes kept. */
   readonly bytes: number;

@@ -94,11 +94,17 @@ export class ReceivedMessage implements Message {
  * not the message's fault, such as a service that is down.
  */
 export class RetryLater extends Error {
+  /** The name of the class. */
   override readonly name = "RetryLater";
   /** Milliseconds until the next try; undefined for the subscriber's own backoff. */
   readonly delayMs: number | undefined;
 
-  /** @param delayMs Milliseconds until the next try. */
+  /**
+   * Makes the request.
+   *
+   * @param delayMs Milliseconds until the next try; the subscriber's own backoff when left out.
+   * @throws {RangeError} When the delay is negative or no number.
+   */
   constructor(delayMs?: number) {
     super("the handler asks to be called again later");
     if (delayMs !== undefined && !(delayMs >= 0)) {

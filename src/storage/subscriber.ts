@@ -55,14 +55,19 @@ export interface SubscriberOptions extends DeliveryOptions {
 
 /** What a subscriber has done since it began. */
 export interface SubscriberStats {
+  /** The channel's name. */
   readonly channel: string;
+  /** The subscriber's id. */
   readonly subscriberId: string;
+  /** First position that has not been handled. */
   readonly position: Position;
+  /** Bytes between the position and the channel's end. */
   readonly lagBytes: number;
   /** Messages that the handler took. */
   readonly delivered: number;
   /** Calls of the handler beyond the first of a message. */
   readonly retries: number;
+  /** Messages that were moved to the dead-letter channel. */
   readonly deadLettered: number;
   /** Lines that are no record, and records of another version. */
   readonly damaged: number;

@@ -1,5 +1,6 @@
-/** When what was published is forced to the disk. */
-export type SyncPolicy = "none" | "periodic" | "always";
+import type { SyncPolicy } from "../../storage/mod.ts";
+
+export type { SyncPolicy };
 
 /** The oldest TLS version that is spoken. */
 export type TlsVersion = "1.2" | "1.3";
