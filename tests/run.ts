@@ -1,0 +1,119 @@
+/**
+ * Runs the tests, each room's under exactly the permission that the room may have, and ends with one
+ * line that says how many passed and failed.
+ *
+ * `deno run -A tests/run.ts [--faults] [suite ...]`
+ */
+interface Suite {
+  readonly name: string;
+  /** Files and folders below the repository. */
+  readonly paths: readonly string[];
+  /** A permission set of deno.json, or flags. */
+  readonly permissions: string | readonly string[];
+  /** Whether the examples in doc comments run as well. */
+  readonly doc?: boolean;
+}
+
+const SUITES: readonly Suite[] = [
+  { name: "envelope", paths: ["tests/envelope"], permissions: "nothing" },
+  { name: "registry", paths: ["tests/registry"], permissions: "nothing" },
+  { name: "dedup", paths: ["tests/dedup"], permissions: "nothing" },
+  { name: "storage", paths: ["tests/storage"], permissions: "data" },
+  { name: "audit", paths: ["tests/audit"], permissions: "data" },
+  { name: "tls", paths: ["tests/tls"], permissions: ["-A"] },
+  { name: "federation", paths: ["tests/federation"], permissions: ["-A"] },
+  { name: "messenger", paths: ["tests/messenger"], permissions: ["-A"] },
+  { name: "cli", paths: ["tests/cli"], permissions: ["-A"] },
+  { name: "conformance", paths: ["tests/conformance"], permissions: ["-A"] },
+  { name: "interop", paths: ["tests/interop"], permissions: ["-A"] },
+  { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
+  { name: "faults", paths: ["tests/faults"], permissions: ["-A"] },
+  { name: "e2e", paths: ["tests/e2e"], permissions: ["-A"] },
+  { name: "examples in docs", paths: ["mod.ts", "src"], permissions: ["-A"], doc: true },
+];
+
+interface Result {
+  readonly passed: number;
+  readonly failed: number;
+  readonly ignored: number;
+}
+
+const SUMMARY =
+  /(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?: \(\d+ steps?\))?(?: \| (\d+) ignored)?/;
+// deno-lint-ignore no-control-regex -- colours begin with it
+const COLOUR = /\x1b\[[0-9;]*m/g;
+
+const wanted = Deno.args.filter((arg) => !arg.startsWith("-"));
+const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `no suite ${unknown.join(", ")}; there are ${SUITES.map(({ name }) => name).join(", ")}`,
+  );
+  Deno.exit(2);
+}
+
+let passed = 0;
+let failed = 0;
+let ignored = 0;
+for (const suite of SUITES) {
+  if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
+  const began = performance.now();
+  const result = await run(suite);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  passed += result.passed;
+  failed += result.failed;
+  ignored += result.ignored;
+  console.log(
+    `${suite.name.padEnd(18)} ${String(result.passed).padStart(5)} passed ` +
+      `${String(result.failed).padStart(3)} failed ${
+        String(result.ignored).padStart(3)
+      } skipped  ${seconds} s`,
+  );
+}
+console.log(`\n${passed} passed, ${failed} failed, ${ignored} skipped`);
+Deno.exit(failed > 0 || passed === 0 ? 1 : 0);
+
+async function run(suite: Suite): Promise<Result> {
+  const paths = suite.paths.filter(exists);
+  if (paths.length === 0) return { passed: 0, failed: 0, ignored: 0 };
+  const permissions = typeof suite.permissions === "string"
+    ? [`-P=${suite.permissions}`]
+    : suite.permissions;
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [
+      "test",
+      "--quiet",
+      "--no-prompt",
+      ...(suite.doc ? ["--doc", "--permit-no-files"] : []),
+      ...permissions,
+      ...paths,
+    ],
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { code, stdout, stderr } = await command.output();
+  const output = new TextDecoder().decode(stdout).replace(COLOUR, "");
+  const summary = SUMMARY.exec(output);
+  const result = {
+    passed: Number(summary?.[1] ?? 0),
+    failed: Number(summary?.[2] ?? 0),
+    ignored: Number(summary?.[3] ?? 0),
+  };
+  if (code !== 0) {
+    console.log(output.slice(-20_000));
+    console.log(new TextDecoder().decode(stderr).slice(-10_000));
+  }
+  for (const line of output.split("\n")) if (line.includes("skipped:")) console.log(line.trim());
+  // A run that ended before its summary, such as one that does not compile, is a failure as well.
+  return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
