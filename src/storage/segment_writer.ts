@@ -70,10 +70,9 @@ export class SegmentWriter {
     return this.#unsynced;
   }
 
-  /** How many bytes the last segment takes; a record that is longer than a segment goes alone. */
+  /** How many more bytes the last segment takes; a record longer than a segment has one alone. */
   get room(): number {
-    const { size } = this.#last;
-    return size === 0 ? Infinity : this.#options.segmentBytes - size;
+    return this.#options.segmentBytes - this.#last.size;
   }
 
   /**
