@@ -21,9 +21,7 @@ export function lockDataDir(files: FileSystem, dataDir: string, pid: number): Di
   }
   try {
     if (!file.tryLockSync(true)) throw new DataDirLockedError(dataDir, readPid(file));
-    file.truncateSync(0);
-    file.seekSync(0, 0);
-    writeWhole(file, new TextEncoder().encode(`${pid}\n`));
+    writePid(file, pid);
   } catch (error) {
     file.close();
     if (error instanceof DataDirLockedError) throw error;
@@ -44,6 +42,14 @@ export function dataDirOwner(files: FileSystem, dataDir: string): number | undef
   } finally {
     file.close();
   }
+}
+
+/** Overwrites the bytes that are there: on a full disk, bytes that were given up do not come back. */
+function writePid(file: OpenFile, pid: number): void {
+  const bytes = new TextEncoder().encode(`${pid}\n`);
+  file.seekSync(0, 0);
+  writeWhole(file, bytes);
+  file.truncateSync(bytes.length);
 }
 
 function readPid(file: OpenFile): number | undefined {

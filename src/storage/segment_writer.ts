@@ -197,21 +197,34 @@ export class SegmentWriter {
   #recover(): void {
     const last = this.#last;
     const file = this.#openLast(last);
-    const end = endOfRecords(file, last.size);
-    if (end < last.size) {
-      const { files, logger } = this.#options;
-      const torn = last.size - end;
-      keepTorn(files, file, last, end);
-      file.truncateSync(end);
-      file.syncDataSync();
-      logger.warn("cut off a record that a crash left half written", {
-        segment: last.path,
-        bytes: torn,
-        kept_in: `${last.path}.torn`,
-      });
-      last.size = end;
+    try {
+      const end = endOfRecords(file, last.size);
+      if (end < last.size) this.#cutTorn(file, last, end);
+    } catch (error) {
+      file.close();
+      throw error;
     }
     this.#file = file;
+  }
+
+  #cutTorn(file: OpenFile, last: Segment, end: number): void {
+    const { files, logger } = this.#options;
+    const kept = `${last.path}.torn`;
+    let failure: unknown;
+    try {
+      keepTorn(files, file, kept, end);
+    } catch (error) {
+      // What no publisher was told is stored is no reason to keep the channel shut.
+      failure = error;
+    }
+    file.truncateSync(end);
+    file.syncDataSync();
+    logger.warn("cut off a record that a crash left half written", {
+      segment: last.path,
+      bytes: last.size - end,
+      ...(failure === undefined ? { kept_in: kept } : { not_kept: messageOf(failure) }),
+    });
+    last.size = end;
   }
 
   #openLast(segment: Segment): OpenFile {
@@ -245,8 +258,8 @@ export class SegmentWriter {
   }
 }
 
-function keepTorn(files: FileSystem, file: OpenFile, segment: Segment, end: number): void {
-  const torn = files.open(`${segment.path}.torn`, { create: true, write: true, truncate: true });
+function keepTorn(files: FileSystem, file: OpenFile, path: string, end: number): void {
+  const torn = files.open(path, { create: true, write: true, truncate: true });
   try {
     file.seekSync(end, 0);
     const buffer = new Uint8Array(64 * 1024);
@@ -255,6 +268,9 @@ function keepTorn(files: FileSystem, file: OpenFile, segment: Segment, end: numb
       if (count === null || count === 0) break;
       writeWhole(torn, buffer.subarray(0, count));
     }
+  } catch (error) {
+    files.remove(path);
+    throw error;
   } finally {
     torn.close();
   }

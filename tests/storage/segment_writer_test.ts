@@ -176,6 +176,19 @@ Deno.test("what a crash cut short in the last segment leaves the ones before it 
   assertEquals(await channel.texts(), ["aaa", "bbb", "ccc"]);
 });
 
+Deno.test("a channel opens although a full disk does not take what was cut off", async () => {
+  await using channel = await TestChannel.open();
+  await channel.logs.close();
+  await channel.write(segmentFile(0), "whole\nhal");
+  channel.files.roomBytes = 0;
+  await channel.open();
+  assertEquals(await channel.texts(), ["whole"]);
+  assertEquals(channel.segments(), [{ name: segmentFile(0), text: "whole\n" }]);
+  const [warning] = channel.logger.matching("cut off a record");
+  assertEquals(warning!.fields.bytes, 3);
+  assertEquals(warning!.fields.kept_in, undefined);
+});
+
 Deno.test("files with other names in a channel's folder are left alone", async () => {
   await using channel = await TestChannel.closed();
   await channel.write(segmentFile(0), "a\n");
