@@ -6,6 +6,7 @@ import {
   silentLogger,
   systemClock,
   type Timer,
+  validateChannelName,
 } from "../base/mod.ts";
 import { FileChannelLog } from "./file_channel_log.ts";
 import { denoFiles, type FileSystem } from "./files.ts";
@@ -94,6 +95,7 @@ export class FileChannelLogs implements ChannelLogs {
     if (this.#closing !== undefined) throw new MessengerClosedError(`open channel "${channel}"`);
     const known = this.#logs.get(channel);
     if (known !== undefined) return known;
+    validateChannelName(channel);
     const { clock, files, logger, ...rest } = this.#options;
     const log = new FileChannelLog(channel, {
       dataDir: this.#dataDir,

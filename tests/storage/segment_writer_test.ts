@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { StorageError } from "../../src/base/mod.ts";
+import { InvalidChannelNameError, StorageError } from "../../src/base/mod.ts";
 import { segmentFile, TestChannel } from "../helpers/test_channel.ts";
 
 /** Records of 40 bytes with their line feed. */
@@ -205,4 +205,11 @@ Deno.test("a channel's folder that cannot be used is a StorageError that names i
   await Deno.writeTextFile(`${channel.dataDir}/channels/other`, "a file");
   const error = await assertRejects(() => channel.logs.open("other"), StorageError);
   assertStringIncludes(error.message, `${channel.dataDir}/channels/other`);
+});
+
+Deno.test("a channel name that would leave the data directory is refused", async () => {
+  await using channel = await TestChannel.open();
+  for (const name of ["..", "../other", "a/b", ""]) {
+    await assertRejects(() => channel.logs.open(name), InvalidChannelNameError);
+  }
 });
