@@ -238,9 +238,11 @@ export class GroupCommit {
     const { segments, policy } = this.#options;
     let written = 0;
     let error = refusal;
-    for (let waitMs = RETRY_BASE_MS;; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
-      if (error !== undefined && !await this.#stall(error, waitMs)) {
-        return this.#abandon(group, error);
+    let waitMs = RETRY_BASE_MS;
+    for (;;) {
+      if (error !== undefined) {
+        if (!await this.#stall(error, waitMs)) return this.#abandon(group, error);
+        waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
       }
       try {
         while (written < group.length) written = await this.#writePart(group, written);

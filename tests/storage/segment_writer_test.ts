@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { InvalidChannelNameError, StorageError } from "../../src/base/mod.ts";
+import { diskFullError } from "../helpers/faulty_files.ts";
 import { segmentFile, TestChannel } from "../helpers/test_channel.ts";
 
 /** Records of 40 bytes with their line feed. */
@@ -211,5 +212,20 @@ Deno.test("a channel name that would leave the data directory is refused", async
   await using channel = await TestChannel.open();
   for (const name of ["..", "../other", "a/b", ""]) {
     await assertRejects(() => channel.logs.open(name), InvalidChannelNameError);
+  }
+});
+
+Deno.test("a segment that cannot be made is tried again, and nothing is lost or doubled", async () => {
+  for (const call of ["open", "truncate", "syncDir"] as const) {
+    await using channel = await TestChannel.open({ segmentBytes: 100, syncPolicy: "none" });
+    await channel.log.appendAll(lines(2));
+    channel.files.fail(call, { path: "channels/readings", times: 2, error: diskFullError });
+    const appended = channel.log.appendAll(lines(3, 2));
+    await channel.clock.fire(10);
+    assertEquals(channel.log.stats().stalled, true);
+    await channel.clock.fire(20);
+    await appended;
+    assertEquals(channel.segments().map(({ text }) => text.length), [80, 80, 40], call);
+    assertEquals(await channel.texts(), lines(5), call);
   }
 });
