@@ -1,0 +1,67 @@
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from "../base/mod.ts";
+import type { ChannelLogs } from "../storage/mod.ts";
+import { Intake } from "./intake.ts";
+import { type FederationLimits, federationLimits } from "./limits.ts";
+import { type AuditSink, type SeenIds, silentAudit } from "./ports.ts";
+import { ThrottledLog } from "./throttled_log.ts";
+
+/** Options of {@linkcode federationContext}. */
+export interface FederationContextOptions {
+  /** Name of this instance: it goes on the route of what is stored here. */
+  readonly instanceName: string;
+  readonly logs: ChannelLogs;
+  /** Memory of ids; publishing marks its ids in the same one. */
+  readonly seen: SeenIds;
+  readonly limits?: Partial<FederationLimits>;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  readonly audit?: AuditSink;
+}
+
+/** What the hub and the clients of one instance share. */
+export interface FederationContext {
+  readonly instanceName: string;
+  readonly logs: ChannelLogs;
+  /** Where everything that links bring is stored, once. */
+  readonly intake: Intake;
+  readonly limits: FederationLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** For what a peer can cause as often as it likes. */
+  readonly throttled: ThrottledLog;
+  readonly audit: AuditSink;
+}
+
+/**
+ * Makes what the hub and the clients of one instance share: one for each messenger.
+ *
+ * @param options Names, logs and limits.
+ * @throws {RangeError} When a limit is out of range.
+ */
+export function federationContext(options: FederationContextOptions): FederationContext {
+  const { instanceName, logs, seen } = options;
+  const limits = federationLimits(options.limits);
+  const clock = options.clock ?? systemClock;
+  const logger = options.logger ?? silentLogger;
+  return {
+    instanceName,
+    logs,
+    // Twice what a peer may have sent before it missed an acknowledgement, for what came in between.
+    intake: new Intake({ logs, seen, warmBytes: 2 * limits.window * limits.maxBatchBytes }),
+    limits,
+    clock,
+    random: options.random ?? systemRandom,
+    logger,
+    throttled: new ThrottledLog(logger, clock),
+    audit: options.audit ?? silentAudit,
+  };
+}
