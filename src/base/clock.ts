@@ -40,7 +40,12 @@ export const systemClock: Clock = {
 };
 
 /** Waits; rejects with the signal's reason when it is aborted first. */
-export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+export function delay(
+  clock: Clock,
+  delayMs: number,
+  signal?: AbortSignal,
+  options?: { readonly unref?: boolean },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const abort = () => {
@@ -50,7 +55,7 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     const timer = clock.after(delayMs, () => {
       signal?.removeEventListener("abort", abort);
       resolve();
-    });
+    }, options);
     signal?.addEventListener("abort", abort, { once: true });
   });
 }

@@ -1,8 +1,9 @@
-import { consoleLogger, type Logger, systemClock, systemRandom } from "../base/mod.ts";
+import { type Clock, consoleLogger, type Logger, systemClock, systemRandom } from "../base/mod.ts";
 import { SeenIds } from "../dedup/mod.ts";
 import { EnvelopeEncoder } from "../envelope/mod.ts";
 import { PayloadRegistry } from "../registry/mod.ts";
 import { denoFiles, FileChannelLogs } from "../storage/mod.ts";
+import type { Credentials } from "../tls/mod.ts";
 import type { ResolvedConfig } from "./config/mod.ts";
 import type { Federation } from "./federation.ts";
 import { RecordMaker } from "./record_maker.ts";
@@ -18,7 +19,7 @@ export interface Parts {
   /** Ids that have passed through here; undefined when nothing can come back. */
   readonly seen: SeenIds | undefined;
   readonly federation: Federation | undefined;
-  readonly clock: NonNullable<MessengerOptions["clock"]>;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly registry: PayloadRegistry;
   readonly maker: RecordMaker;
@@ -26,21 +27,97 @@ export interface Parts {
   readonly deadLetters: EnvelopeEncoder;
 }
 
-/** Opens everything that a configuration asks for; on failure closes what was opened. */
+/**
+ * Opens everything that a configuration asks for; on failure closes what was opened.
+ *
+ * @param config The configuration.
+ * @param configPath The file that it came from, if it came from one.
+ * @param options Replacements.
+ */
 export async function assemble(
   config: ResolvedConfig,
+  configPath: string | undefined,
   options: MessengerOptions,
 ): Promise<Parts> {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const logger = options.logger ?? consoleLogger();
+  const credentials = await credentialsOf(config, clock);
+  const name = nameOf(config, credentials, logger);
   const registry = new PayloadRegistry();
-  const name = config.name;
-  const seen = config.hub.enabled || config.client.enabled
-    ? new SeenIds(config.dedup.seenIdLruSize)
-    : undefined;
-  const { storage } = config;
-  const logs = new FileChannelLogs(storage.dataDir, {
+  const federates = config.hub.enabled || config.client.enabled;
+  const seen = federates ? new SeenIds(config.dedup.seenIdLruSize) : undefined;
+  const logs = openLogs(config, options, clock, logger);
+  let federation: Federation | undefined;
+  try {
+    if (seen !== undefined) {
+      // Loaded only when needed: WebSockets ask for permissions that a local messenger does without.
+      const { Federation } = await import("./federation.ts");
+      federation = await Federation.start({
+        config,
+        configPath,
+        instanceName: name,
+        credentials,
+        logs,
+        seen,
+        clock,
+        random,
+        logger,
+      });
+    }
+  } catch (error) {
+    await logs.close();
+    throw error;
+  }
+  return {
+    config,
+    name,
+    logs,
+    seen,
+    federation,
+    clock,
+    logger,
+    registry,
+    maker: new RecordMaker(new EnvelopeEncoder(name, clock, random), registry),
+    deadLetters: new EnvelopeEncoder(name, clock, random),
+  };
+}
+
+async function credentialsOf(
+  { tls }: ResolvedConfig,
+  clock: Clock,
+): Promise<Credentials | undefined> {
+  if (tls.cert === "") return undefined;
+  const { loadCredentials } = await import("../tls/mod.ts");
+  return await loadCredentials({ cert: tls.cert, key: tls.key, ca: tls.ca }, { clock });
+}
+
+function nameOf(
+  config: ResolvedConfig,
+  credentials: Credentials | undefined,
+  logger: Logger,
+): string {
+  if (credentials === undefined) return config.name;
+  const { commonName } = credentials;
+  if (config.name !== "" && config.name !== commonName) {
+    logger.warn(
+      "the configured name is not the certificate's: peers know this instance by the latter",
+      {
+        name: config.name,
+        certificate: commonName,
+      },
+    );
+  }
+  return config.name === "" ? commonName : config.name;
+}
+
+function openLogs(
+  { storage }: ResolvedConfig,
+  options: MessengerOptions,
+  clock: Clock,
+  logger: Logger,
+): FileChannelLogs {
+  return new FileChannelLogs(storage.dataDir, {
     syncPolicy: storage.syncPolicy,
     syncIntervalMs: storage.syncIntervalMs,
     segmentBytes: storage.compactionThresholdMb * MIB,
@@ -49,18 +126,5 @@ export async function assemble(
     files: options.files ?? denoFiles,
     clock,
     logger,
-  });
-  const encoder = new EnvelopeEncoder(name, clock, random);
-  return await Promise.resolve({
-    config,
-    name,
-    logs,
-    seen,
-    federation: undefined,
-    clock,
-    logger,
-    registry,
-    maker: new RecordMaker(encoder, registry),
-    deadLetters: new EnvelopeEncoder(name, clock, random),
   });
 }

@@ -78,7 +78,8 @@ export class Messenger implements AsyncDisposable {
     const resolved = typeof config === "string" ? await loadConfig(config) : applyDefaults(config);
     const { dataDir = resolved.storage.dataDir } = options;
     const located = { ...resolved, storage: { ...resolved.storage, dataDir } };
-    return new Messenger(await assemble(located, options));
+    const configPath = typeof config === "string" ? config : undefined;
+    return new Messenger(await assemble(located, configPath, options));
   }
 
   /** The instance's name: it is the origin of what is published here. */
@@ -273,11 +274,12 @@ export class Messenger implements AsyncDisposable {
 
   /** What the messenger knows of itself: channels, subscribers, links. */
   stats(): Stats {
-    const { logs, name } = this.#parts;
+    const { federation, logs, name } = this.#parts;
     return {
       instanceName: name,
       channels: logs.names().flatMap((channel) => logs.get(channel)?.stats() ?? []),
       subscribers: [...this.#subscribers.values()].map((subscriber) => subscriber.stats()),
+      ...federation?.stats(),
     };
   }
 

@@ -1,4 +1,6 @@
 import type { Clock, Logger, Random } from "../base/mod.ts";
+import type { AuditStats } from "../audit/mod.ts";
+import type { HubClientStats, HubStats } from "../federation/mod.ts";
 import type { FileSystem, LogStats, Position, SubscriberStats } from "../storage/mod.ts";
 
 /** Replacements for what the messenger stands on. */
@@ -90,4 +92,10 @@ export interface Stats {
   readonly channels: readonly LogStats[];
   /** Every running subscription. */
   readonly subscribers: readonly SubscriberStats[];
+  /** The hub, when one runs. */
+  readonly hub?: HubStats;
+  /** The hubs that this instance dials, when it dials any. */
+  readonly hubs?: readonly HubClientStats[];
+  /** The audit log, when there are links. */
+  readonly audit?: AuditStats;
 }

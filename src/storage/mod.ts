@@ -32,3 +32,9 @@ export {
   type SubscriberOptions,
   type SubscriberStats,
 } from "./subscriber.ts";
+export {
+  ChannelTail,
+  type ChannelView,
+  DataDirView,
+  type DataDirViewOptions,
+} from "./data_dir_view.ts";
