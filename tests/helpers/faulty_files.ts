@@ -37,6 +37,10 @@ interface Failure extends Required<FailureOptions> {
 export interface SeenCall {
   readonly call: FileCall;
   readonly path: string;
+  /** How many bytes a write was asked to write. */
+  readonly bytes?: number;
+  /** Whether a sync or a read was asynchronous. */
+  readonly aside?: boolean;
 }
 
 /** The error of a full disk, as Deno throws it. */
@@ -121,8 +125,8 @@ export class FaultyFiles implements FileSystem {
     denoFiles.syncDir(path);
   }
 
-  readonly #enter = (call: FileCall, path: string): void => {
-    this.calls.push({ call, path });
+  readonly #enter: Enter = (call, path, more) => {
+    this.calls.push({ call, path, ...more });
     this.onCall?.(call, path);
     for (const failure of this.#failures) {
       if (failure.call !== call || !path.includes(failure.path)) continue;
@@ -134,19 +138,25 @@ export class FaultyFiles implements FileSystem {
   };
 }
 
+type Enter = (
+  call: FileCall,
+  path: string,
+  more?: { readonly bytes?: number; readonly aside?: boolean },
+) => void;
+
 class FaultyFile implements OpenFile {
   readonly #file: OpenFile;
   readonly #path: string;
   readonly #append: boolean;
   readonly #disk: FaultyFiles;
-  readonly #enter: (call: FileCall, path: string) => void;
+  readonly #enter: Enter;
 
   constructor(
     file: OpenFile,
     path: string,
     append: boolean,
     disk: FaultyFiles,
-    enter: (call: FileCall, path: string) => void,
+    enter: Enter,
   ) {
     this.#file = file;
     this.#path = path;
@@ -157,7 +167,7 @@ class FaultyFile implements OpenFile {
 
   // deno-lint-ignore require-await -- what it throws becomes the promise's rejection
   async read(buffer: Uint8Array): Promise<number | null> {
-    this.#enter("read", this.#path);
+    this.#enter("read", this.#path, { aside: true });
     return this.#file.read(buffer);
   }
   readSync(buffer: Uint8Array): number | null {
@@ -165,7 +175,7 @@ class FaultyFile implements OpenFile {
     return this.#file.readSync(buffer);
   }
   writeSync(bytes: Uint8Array): number {
-    this.#enter("write", this.#path);
+    this.#enter("write", this.#path, { bytes: bytes.length });
     const disk = this.#disk;
     const size = this.#file.statSync().size;
     const overwritten = this.#append ? 0 : size - this.#file.seekSync(0, Deno.SeekMode.Current);
@@ -187,7 +197,7 @@ class FaultyFile implements OpenFile {
   }
   async syncData(): Promise<void> {
     await this.#disk.syncGate;
-    this.#enter("sync", this.#path);
+    this.#enter("sync", this.#path, { aside: true });
     await this.#file.syncData();
   }
   syncDataSync(): void {
