@@ -123,6 +123,7 @@ export class FileLogReader implements LogReader {
     }
     if (at === 0) return this.#readLong(segment, offset, read, wanted, available);
     this.#position = base + at;
+    if (records.length === 0) return this.read(wanted);
     return { records, next: this.#position };
   }
 

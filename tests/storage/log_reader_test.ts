@@ -61,6 +61,17 @@ Deno.test("empty lines are skipped and counted", async () => {
   assertEquals(skipped(channel), [4, 0]);
 });
 
+Deno.test("a read gives a record also when more empty lines than it asks for come first", async () => {
+  await using channel = await TestChannel.closed();
+  await channel.write(segmentFile(0), "\n".repeat(100_000) + "a\n");
+  await channel.open();
+  const reader = channel.log.reader(0);
+  const { records } = await reader.read(1024);
+  assertEquals(records.length, 1);
+  assertEquals(reader.position, channel.log.end);
+  reader.close();
+});
+
 Deno.test("a line over 10 MiB is skipped and counted, and the rest is given", async () => {
   await using channel = await TestChannel.closed();
   const rest = ["b", "c".repeat(20_000), "d".repeat(300_000), "e"];
