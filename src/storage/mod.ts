@@ -25,7 +25,13 @@ export { FileChannelLogs, type FileChannelLogsOptions } from "./file_channel_log
 export { denoFiles, type FileSystem, type OpenFile } from "./files.ts";
 export type { SyncPolicy } from "./group_commit.ts";
 export { dataDirOwner } from "./lock.ts";
-export { type Handler, type HandlerContext, type Message, RetryLater } from "./message.ts";
+export {
+  type Handler,
+  type HandlerContext,
+  type Message,
+  ReceivedMessage,
+  RetryLater,
+} from "./message.ts";
 export {
   type DeliveryOptions,
   Subscriber,

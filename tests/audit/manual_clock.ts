@@ -32,6 +32,10 @@ export class ManualClock implements Clock {
     };
   }
 
+  soon(run: () => void): void {
+    queueMicrotask(run);
+  }
+
   /** How many timers wait. */
   get waiting(): number {
     return this.#waiting.length;

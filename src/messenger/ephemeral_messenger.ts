@@ -1,0 +1,282 @@
+import {
+  type Clock,
+  consoleLogger,
+  EphemeralClosedError,
+  type Logger,
+  messageOf,
+  type Random,
+  systemClock,
+  systemRandom,
+} from "../base/mod.ts";
+import { type DecodedRecord, EnvelopeEncoder } from "../envelope/mod.ts";
+import { EphemeralClient } from "../federation/mod.ts";
+import { PayloadRegistry, type PayloadSchema } from "../registry/mod.ts";
+import { type Handler, ReceivedMessage } from "../storage/mod.ts";
+import { type Credentials, loadCredentials } from "../tls/mod.ts";
+import type { TlsVersion } from "./config/mod.ts";
+import { withCorrelationId } from "./context.ts";
+import { RecordMaker } from "./record_maker.ts";
+import type { PublishOptions } from "./types.ts";
+
+/** Configuration of an {@linkcode EphemeralMessenger}. */
+export interface EphemeralConfig {
+  /** The hub's address, `host:port`. */
+  readonly hubAddr: string;
+  /** Common Name that the hub's certificate must have. @default the dialled host is checked instead */
+  readonly hubName?: string;
+  /** The instance's name; the hub knows it by its certificate's Common Name. */
+  readonly instanceName: string;
+  /** Channels to ask the hub for, beside those subscribed to before `connect`. @default {[]} */
+  readonly subscribe?: readonly string[];
+  /** PEM files of certificate, private key and CA. @default no TLS: for a hub on this machine */
+  readonly tls?: {
+    readonly cert: string;
+    readonly key: string;
+    readonly ca: string;
+    /** @default {"1.3"} */
+    readonly minVersion?: TlsVersion;
+  };
+  /** Whether to connect again after the connection broke. @default {true} */
+  readonly autoReconnect?: boolean;
+  /** Milliseconds before the first reconnection; they double. @default {500} */
+  readonly reconnectBaseMs?: number;
+  /** The longest wait in milliseconds. @default {60_000} */
+  readonly reconnectMaxMs?: number;
+  /** Share of the wait that chance adds or takes, 0 to 1. @default {0.2} */
+  readonly reconnectJitter?: number;
+  /** Bytes of records in one frame. @default {65_536} */
+  readonly maxBatchBytes?: number;
+  /** Messages that may be unacknowledged; further ones wait. @default {256} */
+  readonly writeQueueSize?: number;
+}
+
+/** Replacements for what an ephemeral messenger stands on. */
+export interface EphemeralOptions {
+  /** Where to log. @default {consoleLogger()} */
+  readonly logger?: Logger;
+  /** Replaces the clock, for tests. */
+  readonly clock?: Clock;
+  /** Replaces randomness, for tests. */
+  readonly random?: Random;
+}
+
+/** A message that a hub has stored. */
+export interface EphemeralPublished {
+  /** UUID of the message. */
+  readonly id: string;
+}
+
+/**
+ * Publishes straight to a hub and keeps nothing on its own disk: for sensors without storage and for
+ * tools. A settled `publish` means that the hub has stored the message. It hears only what the hub
+ * stores while it is connected.
+ *
+ * Requires `--allow-net` on the hub's address, `--allow-read` on the certificate files and
+ * `--allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE`.
+ *
+ * @example Publish to a hub
+ * ```ts ignore
+ * import { EphemeralMessenger } from "@keyop/messenger";
+ *
+ * await using sensor = new EphemeralMessenger({
+ *   hubAddr: "hub.local:7740",
+ *   instanceName: "sensor-1",
+ *   tls: { cert: "sensor-1.crt", key: "sensor-1.key", ca: "ca.crt" },
+ * });
+ * await sensor.connect();
+ * await sensor.publish("readings", "com.example.Reading", { celsius: 21.5 });
+ * ```
+ */
+export class EphemeralMessenger implements AsyncDisposable {
+  readonly #config: EphemeralConfig;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #registry = new PayloadRegistry();
+  readonly #maker: RecordMaker;
+  readonly #subscriptions = new Map<string, Set<Handler>>();
+  readonly #closing = new AbortController();
+  #client: EphemeralClient | undefined;
+  #connecting: Promise<EphemeralClient> | undefined;
+
+  /**
+   * Makes it; nothing is dialled yet.
+   *
+   * @param config Which hub, and as whom.
+   * @param options Logger; clock and randomness for tests.
+   */
+  constructor(config: EphemeralConfig, options: EphemeralOptions = {}) {
+    this.#config = config;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+    this.#logger = options.logger ?? consoleLogger();
+    this.#maker = new RecordMaker(
+      new EnvelopeEncoder(config.instanceName, this.#clock, this.#random),
+      this.#registry,
+    );
+  }
+
+  /** The instance's name. */
+  get instanceName(): string {
+    return this.#config.instanceName;
+  }
+
+  /** Whether there is a connection now. */
+  get connected(): boolean {
+    return this.#client?.isConnected ?? false;
+  }
+
+  /**
+   * Makes a payload type known, so that its payloads are checked.
+   *
+   * @param payloadType Its name.
+   * @param schema Any Standard Schema, or a function that returns the value or throws.
+   * @throws {PayloadTypeAlreadyRegisteredError} When it is known already.
+   */
+  registerPayloadType(payloadType: string, schema?: PayloadSchema): void {
+    this.#registry.register(payloadType, schema);
+  }
+
+  /**
+   * Hears a channel while connected. Call it before `connect`, or name the channel in `subscribe`.
+   * What the handler throws is logged; the message does not come again.
+   *
+   * @param channel The channel.
+   * @param handler Gets each message, one at a time. `position` is 0: there is no log here.
+   * @returns Ends the hearing.
+   * @throws {InvalidChannelNameError} When the name is none.
+   */
+  subscribe<T = unknown>(channel: string, handler: Handler<T>): () => void {
+    this.#mustBeOpen();
+    const handlers = this.#subscriptions.get(channel) ?? new Set<Handler>();
+    const asHandler = handler as Handler;
+    if (this.#client !== undefined) return this.#hear(this.#client, channel, asHandler);
+    this.#subscriptions.set(channel, handlers.add(asHandler));
+    return () => void handlers.delete(asHandler);
+  }
+
+  /**
+   * Connects to the hub.
+   *
+   * @param options A signal to give up.
+   * @throws {CertificateError} When a certificate, key or CA file cannot be used.
+   * @throws {HubRejectedError} When the hub does not want this client.
+   * @throws {MessengerError} With code `hub_unreachable`; connecting may be tried again.
+   * @throws {EphemeralClosedError} After `close`.
+   */
+  async connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#mustBeOpen();
+    this.#connecting ??= this.#makeClient().catch((error) => {
+      this.#connecting = undefined;
+      throw error;
+    });
+    const client = await this.#connecting;
+    await client.connect(options);
+  }
+
+  /**
+   * Publishes one message. Settles once the hub has stored it. While the connection is broken it
+   * waits for the next one.
+   *
+   * @param channel The channel.
+   * @param payloadType What the payload is.
+   * @param payload Any value that JSON can carry.
+   * @param options Id, correlation id, service name, signal.
+   * @returns The message's id.
+   * @throws {EphemeralConnectionLostError} When the connection broke before the hub acknowledged: the
+   *   message may or may not have been stored. Publish it again with the same `id` to be safe.
+   * @throws {PayloadInvalidError} When the schema refuses the payload, or JSON cannot carry it.
+   * @throws {HubRejectedError} When the hub does not want this client.
+   * @throws {EphemeralClosedError} After `close`.
+   */
+  async publish(
+    channel: string,
+    payloadType: string,
+    payload: unknown,
+    options?: PublishOptions,
+  ): Promise<EphemeralPublished> {
+    this.#mustBeOpen();
+    this.#maker.checkChannel(channel);
+    await this.#maker.check(payloadType, payload);
+    await this.connect(signalOf(options));
+    const record = this.#maker.make(channel, payloadType, payload, options);
+    const id = this.#maker.lastId;
+    await this.#client!.publish(record, id, signalOf(options));
+    return { id };
+  }
+
+  /** Closes the connection. What the hub has not acknowledged fails with `EphemeralClosedError`. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#client?.close();
+  }
+
+  /** Closes the messenger. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #makeClient(): Promise<EphemeralClient> {
+    const { tls, hubName, subscribe, maxBatchBytes, writeQueueSize, autoReconnect } = this.#config;
+    const { reconnectBaseMs, reconnectMaxMs, reconnectJitter } = this.#config;
+    const credentials: Credentials | undefined = tls === undefined
+      ? undefined
+      : await loadCredentials(tls, { clock: this.#clock });
+    this.#mustBeOpen();
+    const client = new EphemeralClient({
+      hubAddr: this.#config.hubAddr,
+      instanceName: this.#config.instanceName,
+      clock: this.#clock,
+      random: this.#random,
+      logger: this.#logger,
+      ...given({ hubName, subscribe, credentials, minVersion: tls?.minVersion }),
+      ...given({ autoReconnect, writeQueueSize }),
+      backoff: given({ baseMs: reconnectBaseMs, maxMs: reconnectMaxMs, jitter: reconnectJitter }),
+      limits: given({ maxBatchBytes }),
+    });
+    for (const [channel, handlers] of this.#subscriptions) {
+      for (const handler of handlers) this.#hear(client, channel, handler);
+    }
+    this.#client = client;
+    return client;
+  }
+
+  #hear(client: EphemeralClient, channel: string, handler: Handler): () => void {
+    const registered = this.#subscriptions.get(channel);
+    const end = client.subscribe(channel, (record) => {
+      if (registered !== undefined && !registered.has(handler)) return;
+      return this.#deliver(record, handler);
+    });
+    return end;
+  }
+
+  async #deliver(record: DecodedRecord, handler: Handler): Promise<void> {
+    try {
+      const payload = await this.#registry.parse(record.payloadType, record.payload);
+      const message = new ReceivedMessage(record, payload, 0, 1);
+      const context = { signal: this.#closing.signal, subscriberId: this.instanceName };
+      await withCorrelationId(record.correlationId, () => handler(message, context));
+    } catch (error) {
+      this.#logger.error("a message could not be handled; it does not come again", {
+        channel: record.channel,
+        id: record.id,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing.signal.aborted) throw new EphemeralClosedError();
+  }
+}
+
+/** The members that are not undefined. */
+function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(
+    Object.entries(members).filter(([, value]) => value !== undefined),
+  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+function signalOf(options: PublishOptions | undefined): { signal?: AbortSignal } {
+  return options?.signal === undefined ? {} : { signal: options.signal };
+}
