@@ -1,18 +1,9 @@
+import { decodeCanonical } from "./canonical.ts";
 import { type Envelope, ENVELOPE_VERSION, EnvelopeError } from "./envelope.ts";
 
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
-const START = `{"v":${ENVELOPE_VERSION},"id":"`;
-const UUID_LENGTH = 36;
-const TS = '","ts":"';
-const CHANNEL = '","channel":"';
-const ORIGIN = '","origin":"';
-const PAYLOAD_TYPE = '","payload_type":"';
-const CORRELATION_ID = ',"correlation_id":"';
-const SERVICE_NAME = ',"service_name":"';
-const ROUTE = ',"route":[';
-const PAYLOAD = ',"payload":';
 const NO_ROUTE: readonly string[] = [];
 
 /** A record, with its text and the place where a route is written into it. */
@@ -83,82 +74,6 @@ class Decoded implements DecodedRecord {
     readonly payload: unknown,
     readonly text: string,
   ) {}
-}
-
-/**
- * The quick way, for lines as both implementations write them: keys in their order, no space between
- * them, nothing escaped before the payload. Anything else is left to `decodeAny`.
- */
-function decodeCanonical(text: string): DecodedRecord | undefined {
-  if (!text.startsWith(START)) return undefined;
-  const idEnd = START.length + UUID_LENGTH;
-  if (!text.startsWith(TS, idEnd)) return undefined;
-  const tsStart = idEnd + TS.length;
-  const tsEnd = text.indexOf('"', tsStart);
-  if (!text.startsWith(CHANNEL, tsEnd)) return undefined;
-  const channelStart = tsEnd + CHANNEL.length;
-  const channelEnd = text.indexOf('"', channelStart);
-  if (!text.startsWith(ORIGIN, channelEnd)) return undefined;
-  const originStart = channelEnd + ORIGIN.length;
-  const originEnd = text.indexOf('"', originStart);
-  if (!text.startsWith(PAYLOAD_TYPE, originEnd)) return undefined;
-  const typeStart = originEnd + PAYLOAD_TYPE.length;
-  const typeEnd = text.indexOf('"', typeStart);
-  if (typeEnd < 0) return undefined;
-
-  let at = typeEnd + 1;
-  let correlationId = "";
-  let serviceName = "";
-  let route = NO_ROUTE;
-  if (text.startsWith(CORRELATION_ID, at)) {
-    const end = text.indexOf('"', at + CORRELATION_ID.length);
-    if (end < 0) return undefined;
-    correlationId = text.slice(at + CORRELATION_ID.length, end);
-    at = end + 1;
-  }
-  if (text.startsWith(SERVICE_NAME, at)) {
-    const end = text.indexOf('"', at + SERVICE_NAME.length);
-    if (end < 0) return undefined;
-    serviceName = text.slice(at + SERVICE_NAME.length, end);
-    at = end + 1;
-  }
-  if (text.startsWith(ROUTE, at)) {
-    const end = text.indexOf("]", at + ROUTE.length);
-    if (end < 0) return undefined;
-    const names = splitRoute(text.slice(at + ROUTE.length, end));
-    if (names === undefined) return undefined;
-    route = names;
-    at = end + 1;
-  }
-  if (!text.startsWith(PAYLOAD, at)) return undefined;
-  const escape = text.indexOf("\\");
-  if (escape >= 0 && escape < at) return undefined;
-  let payload: unknown;
-  try {
-    payload = JSON.parse(text.slice(at + PAYLOAD.length, -1));
-  } catch {
-    return undefined;
-  }
-  if (text.charCodeAt(text.length - 1) !== 0x7d) return undefined;
-  return new Decoded(
-    text.slice(START.length, idEnd),
-    text.slice(tsStart, tsEnd),
-    text.slice(channelStart, channelEnd),
-    text.slice(originStart, originEnd),
-    text.slice(typeStart, typeEnd),
-    correlationId,
-    serviceName,
-    route,
-    payload,
-    text,
-  );
-}
-
-/** `"a","b"` to its names; undefined for anything that is not plainly that. */
-function splitRoute(inner: string): readonly string[] | undefined {
-  if (inner.length < 2 || inner[0] !== '"' || inner[inner.length - 1] !== '"') return undefined;
-  const names = inner.slice(1, -1).split('","');
-  return names.some((name) => name.includes('"')) ? undefined : names;
 }
 
 function decodeAny(text: string): DecodedRecord {

@@ -1,4 +1,4 @@
-import { type Logger, silentLogger, StorageError } from "../base/mod.ts";
+import { type Clock, type Logger, silentLogger, StorageError, systemClock } from "../base/mod.ts";
 import { listCursors } from "./file_channel_log.ts";
 import { denoFiles, type FileSystem } from "./files.ts";
 import { layout } from "./layout.ts";
@@ -88,6 +88,7 @@ export class ChannelTail implements ReadSource {
   readonly channel: string;
   readonly files: FileSystem;
   readonly logger: Logger;
+  readonly clock: Clock = systemClock;
   readonly damage: ReadDamage = { skippedRecords: 0, skippedBytes: 0 };
   readonly #dir: string;
   readonly #known = new Map<number, Segment>();

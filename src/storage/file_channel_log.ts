@@ -37,6 +37,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
   readonly channel: string;
   readonly files: FileSystem;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly damage: ReadDamage = { skippedRecords: 0, skippedBytes: 0 };
   readonly #options: FileLogOptions;
   readonly #syncer: Syncer;
@@ -54,6 +55,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
     this.channel = channel;
     this.files = options.files;
     this.logger = options.logger;
+    this.clock = options.clock;
     this.#options = options;
     this.#syncer = new Syncer(options.clock);
     this.#cursorDir = layout.cursors(options.dataDir, channel);

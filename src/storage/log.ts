@@ -11,6 +11,8 @@ export type RecordData = string | Uint8Array;
 export interface StoredRecord {
   /** Its line, without the line feed. Valid until the reader's next `read`. */
   readonly bytes: Uint8Array;
+  /** The same as text, where that is at hand. Keeping a part of it may keep its neighbours too. */
+  readonly text?: string | undefined;
   /** Where it begins. */
   readonly position: Position;
   /** Where the next one begins. */

@@ -1,12 +1,12 @@
-import { type Logger, messageOf, StorageError } from "../base/mod.ts";
+import { type Clock, type Logger, messageOf, StorageError } from "../base/mod.ts";
 import { MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import { type FileSystem, type OpenFile, readFully } from "./files.ts";
+import { LineSplitter } from "./lines.ts";
 import type { Block, LogReader, Position, StoredRecord } from "./log.ts";
 import type { Segment } from "./segment.ts";
 
 const NEWLINE = 0x0a;
-/** What lies this near the end was written lately and is read from memory without waiting. */
-const WARM_BYTES = 1024 * 1024;
+const INLINE_MAX_MS = 1;
 const MIN_BUFFER_BYTES = 16 * 1024;
 
 /** What a reader skipped. The log that it reads keeps the sums. */
@@ -21,6 +21,7 @@ export interface ReadSource {
   readonly files: FileSystem;
   readonly logger: Logger;
   readonly damage: ReadDamage;
+  readonly clock: Clock;
   /** The segments in order; the list may change between reads. */
   readonly segments: readonly Segment[];
   /** Position after the last record. */
@@ -35,6 +36,8 @@ export class FileLogReader implements LogReader {
   #open: { readonly segment: Segment; readonly file: OpenFile } | undefined;
   /** Whether the line at the position is one whose beginning is not ours to give. */
   #inside: boolean;
+  /** A read that takes longer than a millisecond waits for a disk: the next one waits aside. */
+  #lastReadMs = 0;
 
   /**
    * @param source What to read.
@@ -66,11 +69,13 @@ export class FileLogReader implements LogReader {
     const wanted = Math.min(available, Math.max(maxBytes, MIN_BUFFER_BYTES));
     const file = this.#fileOf(segment);
     this.#reserve(wanted);
-    if (source.end - this.#position <= WARM_BYTES) {
-      const read = readFully(file, this.#buffer.subarray(0, wanted), offset);
-      return this.#split(segment, offset, read, wanted, available);
+    const began = source.clock.monotonic();
+    if (this.#lastReadMs > INLINE_MAX_MS) {
+      return this.#readAside(file, segment, offset, wanted, available, began);
     }
-    return this.#readAside(file, segment, offset, wanted, available);
+    const read = readFully(file, this.#buffer.subarray(0, wanted), offset);
+    this.#lastReadMs = source.clock.monotonic() - began;
+    return this.#split(segment, offset, read, wanted, available);
   }
 
   close(): void {
@@ -84,6 +89,7 @@ export class FileLogReader implements LogReader {
     offset: number,
     wanted: number,
     available: number,
+    began: number,
   ): Promise<Block> {
     file.seekSync(offset, 0);
     let read = 0;
@@ -92,6 +98,7 @@ export class FileLogReader implements LogReader {
       if (count === null || count === 0) break;
       read += count;
     }
+    this.#lastReadMs = this.#source.clock.monotonic() - began;
     return this.#split(segment, offset, read, wanted, available);
   }
 
@@ -105,22 +112,15 @@ export class FileLogReader implements LogReader {
   ): Block | Promise<Block> {
     const buffer = this.#buffer;
     const base = segment.start + offset;
+    const lines = new LineSplitter(buffer, read, base);
     const records: StoredRecord[] = [];
-    let at = 0;
-    while (at < read) {
-      const end = buffer.indexOf(NEWLINE, at);
-      if (end < 0 || end >= read) break;
-      if (end === at) this.#skipRecord(base + at, "an empty line");
-      else if (end - at > MAX_RECORD_BYTES) this.#skipRecord(base + at, "a record over 10 MiB");
-      else {
-        records.push({
-          bytes: buffer.subarray(at, end),
-          position: base + at,
-          next: base + end + 1,
-        });
-      }
-      at = end + 1;
+    for (let line = lines.next(); line !== undefined; line = lines.next()) {
+      const { length } = line;
+      if (length === 0) this.#skipRecord(line.position, "an empty line");
+      else if (length > MAX_RECORD_BYTES) this.#skipRecord(line.position, "a record over 10 MiB");
+      else records.push(line);
     }
+    const at = lines.at;
     if (at === 0) return this.#readLong(segment, offset, read, wanted, available);
     this.#position = base + at;
     if (records.length === 0) return this.read(wanted);

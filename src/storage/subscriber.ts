@@ -11,6 +11,7 @@ import {
 import {
   type DecodedRecord,
   decodeEnvelope,
+  decodeEnvelopeText,
   encodeDeadLetter,
   EnvelopeError,
 } from "../envelope/mod.ts";
@@ -219,7 +220,8 @@ export class Subscriber implements AsyncDisposable {
   #deliver(stored: StoredRecord): undefined | Promise<boolean> {
     let record: DecodedRecord;
     try {
-      record = decodeEnvelope(stored.bytes);
+      const { text } = stored;
+      record = text === undefined ? decodeEnvelope(stored.bytes) : decodeEnvelopeText(text);
     } catch (error) {
       this.#skipDamaged(stored, error);
       return undefined;
