@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { CertificateError, type Clock, messageOf, systemClock } from "../base/mod.ts";
 import { commonName, subjectOf } from "./certificate_info.ts";
 import { findChain, readCertificates } from "./chain.ts";
-import { encodePem } from "./pem.ts";
+import { encodePem, MAX_LENGTH } from "./pem.ts";
 import { fits, readPrivateKey } from "./private_key.ts";
 import { toBytes } from "./signature.ts";
 
@@ -34,12 +34,12 @@ export interface Credentials {
   readonly paths: CredentialPaths;
 }
 
-/** Reads a file's text. */
+/** Reads a file's text; the default takes at most 1 MiB. */
 export type ReadFile = (path: string) => Promise<string>;
 
 /** Options of {@linkcode loadCredentials}. */
 export interface LoadCredentialsOptions {
-  /** How to read a file. @default {Deno.readTextFile} */
+  /** Replacement for the file system, for tests. */
   readonly readFile?: ReadFile;
   /** Replacement for the clock, for tests. */
   readonly clock?: Clock;
@@ -73,11 +73,11 @@ export async function loadCredentials(
   paths: CredentialPaths,
   options: LoadCredentialsOptions = {},
 ): Promise<Credentials> {
-  const { readFile = Deno.readTextFile, clock = systemClock } = options;
+  const { readFile, clock = systemClock } = options;
   const [certText, keyText, caText] = [
-    await read(paths.cert, readFile),
-    await read(paths.key, readFile),
-    await read(paths.ca, readFile),
+    await readPemFile(paths.cert, readFile),
+    await readPemFile(paths.key, readFile),
+    await readPemFile(paths.ca, readFile),
   ];
   const certificates = readCertificates(paths.cert, certText);
   const key = readPrivateKey(paths.key, keyText);
@@ -134,12 +134,37 @@ function checkRoles(
   }
 }
 
-async function read(path: string, readFile: ReadFile): Promise<string> {
+/**
+ * Reads a file of a certificate or key.
+ *
+ * Requires `--allow-read` for the file.
+ *
+ * @param path The file.
+ * @param readFile Replacement for the file system, for tests.
+ * @returns Its text, unchecked.
+ * @throws {CertificateError} When it cannot be read; it names the file and says what to do.
+ */
+export async function readPemFile(
+  path: string,
+  readFile: ReadFile = readBounded,
+): Promise<string> {
   try {
     return await readFile(path);
   } catch (cause) {
     throw new CertificateError(path, describe(cause, path), { cause });
   }
+}
+
+/** Reads a file's text, or fails before it takes all memory: a path may lead to anything. */
+export async function readBounded(path: string): Promise<string> {
+  const file = await Deno.open(path);
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of file.readable) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_LENGTH) throw new Error("it is longer than 1 MiB");
+  }
+  return text + decoder.decode();
 }
 
 function describe(error: unknown, path: string): string {

@@ -20,6 +20,7 @@ export {
   loadCredentials,
   type LoadCredentialsOptions,
   type ReadFile,
+  readPemFile,
 } from "./load.ts";
 export { formatTime } from "./time.ts";
 export { type CredentialsWatch, watchCredentials, type WatchCredentialsOptions } from "./watch.ts";

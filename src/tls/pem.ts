@@ -8,8 +8,8 @@ export interface PemBlock {
   readonly encrypted: boolean;
 }
 
-/** Longest text that is looked at: a bundle of 140 public CAs takes a fifth of it. */
-const MAX_LENGTH = 1024 * 1024;
+/** Longest text that is looked at, in characters: a bundle of 140 public CAs takes a fifth of it. */
+export const MAX_LENGTH = 1024 * 1024;
 const BEGIN = /-----BEGIN ([A-Z0-9 ]+)-----/y;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 

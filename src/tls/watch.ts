@@ -1,5 +1,11 @@
 import { type Clock, messageOf, systemClock } from "../base/mod.ts";
-import { type CredentialPaths, type Credentials, loadCredentials, type ReadFile } from "./load.ts";
+import {
+  type CredentialPaths,
+  type Credentials,
+  loadCredentials,
+  readBounded,
+  type ReadFile,
+} from "./load.ts";
 
 /** Options of {@linkcode watchCredentials}. */
 export interface WatchCredentialsOptions {
@@ -16,7 +22,7 @@ export interface WatchCredentialsOptions {
   readonly pollMs?: number;
   /** Ends the watch. */
   readonly signal: AbortSignal;
-  /** How to read a file. @default {Deno.readTextFile} */
+  /** Replacement for the file system, for tests. */
   readonly readFile?: ReadFile;
   /** Replacement for the clock, for tests. */
   readonly clock?: Clock;
@@ -107,7 +113,7 @@ class Watch implements CredentialsWatch {
 
   /** Loads the files unless they hold what they held; all checks see one reading of each file. */
   async #load(): Promise<Credentials | undefined> {
-    const { readFile = Deno.readTextFile, clock } = this.#options;
+    const { readFile = readBounded, clock } = this.#options;
     const texts = new Map<string, string>();
     const failures = new Map<string, unknown>();
     for (const path of Object.values(this.#paths)) {

@@ -76,3 +76,13 @@ Deno.test("loading explains a missing file and a folder", async () => {
     `${dir.path}: is a folder`,
   );
 });
+
+Deno.test("loading gives up on a file that is too long for certificates", async () => {
+  const long = join(dir.path, "long");
+  await Deno.writeTextFile(long, `${instance.certPem}${"x".repeat(1024 * 1024)}`);
+  await assertRejects(
+    () => loadCredentials({ ...paths, cert: long }),
+    CertificateError,
+    `${long}: cannot be read: it is longer than 1 MiB`,
+  );
+});
