@@ -326,3 +326,25 @@ Deno.test("openssl signs with our CA, and the certificate loads", { ignore }, as
   await opensslSign(dir.path, "hub", "ca", { kind: "P-256" });
   assertEquals((await loadCredentials(pathsIn(dir.path, "hub", "ca"))).commonName, "hub");
 });
+
+Deno.test("generateInstance() names a CA by the key identifier that the CA states", {
+  ignore,
+}, async () => {
+  await using dir = await tempDir();
+  const files = ["-subj", "/CN=own", "-keyout", "ca.key", "-out", "ca.crt", "-days", "5", "-nodes"];
+  const extensions = [...INTERMEDIATE, "subjectKeyIdentifier=01:02:03:04"];
+  // The system's own configuration would add an authority key identifier of another kind.
+  await Deno.writeTextFile(join(dir.path, "cnf"), "[req]\ndistinguished_name=dn\n[dn]\n");
+  await openssl(
+    dir.path,
+    ...["req", "-x509", "-config", "cnf", ...KEY_KINDS["P-384"]!, ...files],
+    ...extensions.flatMap((extension) => ["-addext", extension]),
+  );
+  const { certPem } = await generateInstance({
+    caCertPem: await Deno.readTextFile(join(dir.path, "ca.crt")),
+    caKeyPem: await Deno.readTextFile(join(dir.path, "ca.key")),
+    name: "kitchen",
+  });
+  await Deno.writeTextFile(join(dir.path, "i.crt"), certPem);
+  assertEquals(await openssl(dir.path, "verify", "-CAfile", "ca.crt", "i.crt"), "i.crt: OK\n");
+});
