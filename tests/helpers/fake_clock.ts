@@ -51,9 +51,24 @@ export class FakeClock implements Clock {
   }
 
   /** Settles when a timer of that delay is running. */
-  async untilTimer(delayMs: number): Promise<void> {
-    while (!this.running.includes(delayMs)) {
+  untilTimer(delayMs: number): Promise<void> {
+    return this.#untilSome((running) => running === delayMs);
+  }
+
+  async #untilSome(wanted: (delayMs: number) => boolean): Promise<void> {
+    while (!this.running.some(wanted)) {
       await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    }
+  }
+
+  /** Lets time pass whenever something waits for up to a second, until a promise settles. */
+  async hurry<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const end = promise.then(() => {}, () => {}).then(() => void (settled = true));
+    for (;;) {
+      await Promise.race([end, this.#untilSome((delayMs) => delayMs <= 1_000)]);
+      if (settled) return await promise;
+      await this.advance(1_000);
     }
   }
 

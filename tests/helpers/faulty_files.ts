@@ -69,6 +69,7 @@ export class FaultyFiles implements FileSystem {
   /** While set, asynchronous syncs wait for it before they reach the disk. */
   syncGate: Promise<void> | undefined;
   readonly #failures: Failure[] = [];
+  readonly #underWay = new Set<Promise<unknown>>();
 
   /** Makes calls fail. @returns Ends the failing. */
   fail(call: FileCall, options: FailureOptions = {}): () => void {
@@ -76,6 +77,11 @@ export class FaultyFiles implements FileSystem {
     const failure: Failure = { call, path, nth, times, error, seen: 0 };
     this.#failures.push(failure);
     return () => void this.#failures.splice(this.#failures.indexOf(failure), 1);
+  }
+
+  /** Settles when no asynchronous call is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   /** Ends every fault. */
@@ -96,7 +102,7 @@ export class FaultyFiles implements FileSystem {
     const before = options.truncate ? denoFiles.stat(path)?.size ?? 0 : 0;
     const file = denoFiles.open(path, options);
     this.roomBytes += before;
-    return new FaultyFile(file, path, options.append ?? false, this, this.#enter);
+    return new FaultyFile(file, path, options.append ?? false, this, this.#enter, this.#follow);
   }
   makeDir(path: string): void {
     this.#enter("makeDir", path);
@@ -125,6 +131,13 @@ export class FaultyFiles implements FileSystem {
     denoFiles.syncDir(path);
   }
 
+  readonly #follow: Follow = (call) => {
+    this.#underWay.add(call);
+    const end = () => void this.#underWay.delete(call);
+    call.then(end, end);
+    return call;
+  };
+
   readonly #enter: Enter = (call, path, more) => {
     this.calls.push({ call, path, ...more });
     this.onCall?.(call, path);
@@ -144,12 +157,15 @@ type Enter = (
   more?: { readonly bytes?: number; readonly aside?: boolean },
 ) => void;
 
+type Follow = <T>(call: Promise<T>) => Promise<T>;
+
 class FaultyFile implements OpenFile {
   readonly #file: OpenFile;
   readonly #path: string;
   readonly #append: boolean;
   readonly #disk: FaultyFiles;
   readonly #enter: Enter;
+  readonly #follow: Follow;
 
   constructor(
     file: OpenFile,
@@ -157,18 +173,20 @@ class FaultyFile implements OpenFile {
     append: boolean,
     disk: FaultyFiles,
     enter: Enter,
+    follow: Follow,
   ) {
     this.#file = file;
     this.#path = path;
     this.#append = append;
     this.#disk = disk;
     this.#enter = enter;
+    this.#follow = follow;
   }
 
   // deno-lint-ignore require-await -- what it throws becomes the promise's rejection
   async read(buffer: Uint8Array): Promise<number | null> {
     this.#enter("read", this.#path, { aside: true });
-    return this.#file.read(buffer);
+    return this.#follow(this.#file.read(buffer));
   }
   readSync(buffer: Uint8Array): number | null {
     this.#enter("read", this.#path);
@@ -195,10 +213,8 @@ class FaultyFile implements OpenFile {
     this.#file.truncateSync(length);
     this.#disk.roomBytes += before - (length ?? 0);
   }
-  async syncData(): Promise<void> {
-    await this.#disk.syncGate;
-    this.#enter("sync", this.#path, { aside: true });
-    await this.#file.syncData();
+  syncData(): Promise<void> {
+    return this.#follow(this.#syncWhenLet());
   }
   syncDataSync(): void {
     this.#enter("sync", this.#path);
@@ -214,5 +230,11 @@ class FaultyFile implements OpenFile {
   close(): void {
     this.#enter("close", this.#path);
     this.#file.close();
+  }
+
+  async #syncWhenLet(): Promise<void> {
+    await this.#disk.syncGate;
+    this.#enter("sync", this.#path, { aside: true });
+    await this.#file.syncData();
   }
 }
