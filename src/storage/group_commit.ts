@@ -136,6 +136,7 @@ export class GroupCommit {
       this.#waiting.push(() => this.#gather(records, result, resolve, reject));
       return;
     }
+    if (this.#gathering.gathered >= EARLY_FLUSH_BYTES && !this.#busy) this.#flush();
     this.#gather(records, result, resolve, reject);
   }
 
@@ -145,7 +146,6 @@ export class GroupCommit {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    if (this.#gathering.gathered >= EARLY_FLUSH_BYTES && !this.#busy) this.#flush();
     this.#gathering.add(records, result, resolve, reject);
     if (!this.#scheduled && !this.#busy) this.#schedule();
   }
@@ -220,11 +220,9 @@ export class GroupCommit {
 
   #release(): void {
     this.#busy = false;
-    while (
-      this.#waiting.length > 0 && this.#gathering.length < this.#options.maxPendingBytes
-    ) {
-      this.#waiting.shift()!();
-    }
+    // No more than one write's worth: whoever is let in must not flush, or the next would overtake it.
+    const room = Math.min(this.#options.maxPendingBytes, EARLY_FLUSH_BYTES);
+    while (this.#waiting.length > 0 && this.#gathering.gathered < room) this.#waiting.shift()!();
     if (this.#gathering.count > 0 && !this.#scheduled) this.#schedule();
     else if (this.#gathering.count === 0) {
       this.#idle?.resolve();

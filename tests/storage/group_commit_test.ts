@@ -205,6 +205,22 @@ Deno.test("while the disk is full no more gathers than the bound", async () => {
   assertGreater(writes(channel).length, 9);
 });
 
+Deno.test("long records that waited for a full disk keep their order", async () => {
+  for (const syncPolicy of ["always", "periodic", "none"] as const) {
+    await using channel = await TestChannel.open({ syncPolicy, maxPendingBytes: 4 * MIB });
+    channel.files.roomBytes = 0;
+    const all = Array.from({ length: 24 }, (_, n) => `${n} `.padEnd(600_000, "x"));
+    const first = outcome(channel, "first");
+    await channel.clock.untilTimer(10);
+    const appended = all.map((text) => outcome(channel, text));
+    channel.files.roomBytes = Infinity;
+    await channel.clock.advance(10);
+    await Promise.all([first, ...appended]);
+    const order = (await channel.texts()).map((text) => text.slice(0, 3).replace(/ .*/, ""));
+    assertEquals(order, ["fir", ...all.map((_, n) => `${n}`)], syncPolicy);
+  }
+});
+
 Deno.test("many long records that waited do not exhaust the stack", async () => {
   await using channel = await TestChannel.open({ syncPolicy: "none", maxPendingBytes: 1 });
   channel.files.roomBytes = 0;
