@@ -1,4 +1,10 @@
-import { type Clock, type Logger, MessengerClosedError } from "../base/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  messageOf,
+  MessengerClosedError,
+  StorageError,
+} from "../base/mod.ts";
 import { FileCursor, readCursor } from "./cursor_file.ts";
 import type { FileSystem } from "./files.ts";
 import { GroupCommit, type SyncPolicy } from "./group_commit.ts";
@@ -174,11 +180,21 @@ export class FileChannelLog implements ChannelLog, ReadSource {
     return dropped.filter(({ unreadBy }) => unreadBy.length > 0);
   }
 
-  /** Writes out what is pending and closes the files. */
+  /**
+   * Writes out what is pending and closes the files.
+   *
+   * @throws {StorageError} When the last records could not be made durable.
+   */
   async close(): Promise<void> {
     await this.#commit.close();
     this.#waiters.close(new MessengerClosedError(`wait for channel "${this.channel}"`));
-    await this.#writer.close();
+    try {
+      await this.#writer.close();
+    } catch (error) {
+      throw new StorageError(`Cannot close channel "${this.channel}": ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
 }
 

@@ -151,6 +151,10 @@ export interface ChannelLogs {
    * @returns Ends the telling.
    */
   onCreate(listener: (channel: string) => void): () => void;
-  /** Writes out what is pending and closes every channel. */
+  /**
+   * Writes out what is pending and closes every channel.
+   *
+   * @throws {StorageError} When the last records could not be made durable; all is closed even so.
+   */
   close(): Promise<void>;
 }

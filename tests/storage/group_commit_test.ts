@@ -295,6 +295,16 @@ Deno.test("a log that closes well leaves no timer behind", async () => {
   assertEquals(channel.clock.running, []);
 });
 
+Deno.test("a last sync that fails makes closing fail with a StorageError, and frees the directory", async () => {
+  await using channel = await TestChannel.open({ syncPolicy: "none" });
+  await outcome(channel, "a");
+  channel.files.fail("sync");
+  const error = await assertRejects(() => channel.logs.close(), StorageError);
+  assertStringIncludes(error.message, "readings");
+  await channel.open();
+  assertEquals(await channel.texts(), ["a"]);
+});
+
 Deno.test("a publisher that awaits each message lets others have their turn", async () => {
   await using channel = await TestChannel.open({ syncPolicy: "none" });
   channel.files.onCall = (call) => call === "write" && channel.clock.pass(1);
