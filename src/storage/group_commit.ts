@@ -54,6 +54,7 @@ export class GroupCommit {
   #idle: PromiseWithResolvers<void> | undefined;
   #giveUp = new AbortController();
   #syncTimer: Timer | undefined;
+  #syncFailing = false;
   #sinceCheck = 0;
   #lastYield: number;
 
@@ -329,11 +330,16 @@ export class GroupCommit {
     const { segments, logger, channel } = this.#options;
     try {
       await segments.syncAside();
+      if (this.#syncFailing) logger.info("periodic syncs succeed again", { channel });
+      this.#syncFailing = false;
     } catch (error) {
-      logger.error("a periodic sync failed: what was written since the last one is not durable", {
-        channel,
-        error: messageOf(error),
-      });
+      if (!this.#syncFailing) {
+        logger.error("a periodic sync failed: what was written since the last one is not durable", {
+          channel,
+          error: messageOf(error),
+        });
+      }
+      this.#syncFailing = true;
     }
     this.#syncTimer = undefined;
     if (segments.unsynced) this.#armSync();

@@ -99,10 +99,11 @@ export class SegmentWriter {
    * @throws {SyncFailure} When the disk refuses.
    */
   sync(): void | Promise<void> {
-    if (this.#file === undefined || !this.#unsynced) return;
+    if (!this.#unsynced) return;
+    const file = this.#file ??= this.#reopen(this.#last);
     this.#unsynced = false;
     try {
-      const pending = this.#options.syncer.sync(this.#file);
+      const pending = this.#options.syncer.sync(file);
       if (pending !== undefined) return this.#track(pending);
     } catch (error) {
       throw this.#syncFailed(error);
@@ -110,10 +111,11 @@ export class SegmentWriter {
   }
 
   /** The same without ever blocking, for a sync that nobody waits for. */
-  syncAside(): Promise<void> {
-    if (this.#file === undefined || !this.#unsynced) return Promise.resolve();
+  async syncAside(): Promise<void> {
+    if (!this.#unsynced) return;
+    const file = this.#file ??= this.#reopen(this.#last);
     this.#unsynced = false;
-    return this.#track(this.#file.syncData());
+    await this.#track(file.syncData());
   }
 
   /** Closes the last segment for good, synced, and begins the next. */
@@ -175,6 +177,7 @@ export class SegmentWriter {
 
   #syncFailed(error: unknown): SyncFailure {
     this.#distrust();
+    this.#unsynced = true;
     return new SyncFailure(messageOf(error), { cause: error });
   }
 

@@ -101,6 +101,25 @@ Deno.test("under periodic a sync follows what was written, one interval later", 
   assertEquals(channel.files.count("sync"), 2);
 });
 
+Deno.test("a periodic sync that fails is logged once and tried again, and service goes on", async () => {
+  await using channel = await TestChannel.open({ syncPolicy: "periodic", syncIntervalMs: 200 });
+  await outcome(channel, "a");
+  channel.files.calls.length = 0;
+  channel.files.fail("sync", { times: 3 });
+  for (let tries = 1; tries <= 4; tries++) {
+    await channel.clock.advance(200);
+    await channel.files.idle();
+    assertEquals(channel.files.count("sync"), tries);
+    assertEquals(channel.logger.matching("a periodic sync failed").length, 1);
+    assertEquals(channel.logger.matching("succeed again").length, tries === 4 ? 1 : 0);
+    if (tries === 2) await outcome(channel, "b");
+  }
+  await channel.clock.advance(1_000);
+  assertEquals(channel.files.count("sync"), 4);
+  await channel.reopen();
+  assertEquals(await channel.texts(), ["a", "b"]);
+});
+
 Deno.test("under none nothing is synced until the channel closes", async () => {
   await using channel = await TestChannel.open({ syncPolicy: "none" });
   channel.files.calls.length = 0;
