@@ -31,6 +31,8 @@ export class SegmentWriter {
   #file: OpenFile | undefined;
   #sync: Promise<void> | undefined;
   #unsynced = false;
+  /** Whether a segment was removed and its folder not synced since. */
+  #removed = false;
 
   /**
    * Opens the last segment, or makes the first, and cuts off what a crash left half written.
@@ -129,22 +131,18 @@ export class SegmentWriter {
   }
 
   /**
-   * Takes back everything from a position on: its sync failed, so its bytes cannot be trusted. A
-   * file that refuses to be cut now is cut when the next write opens it.
+   * Takes back everything from a position on: its sync failed, so its bytes cannot be trusted. Files
+   * that refuse to be cut or removed now are when the next write opens the last segment.
    */
   rollback(position: number): void {
     this.#distrust();
-    const { files, dir, logger } = this.#options;
-    const removed: Segment[] = [];
-    while (this.segments.length > 1 && this.#last.start >= position) {
-      removed.push(this.segments.pop()!);
-    }
+    while (this.segments.length > 1 && this.#last.start >= position) this.segments.pop();
     this.#last.size = position - this.#last.start;
+    this.#unsynced = true;
     try {
-      for (const segment of removed) files.remove(segment.path);
       this.#file = this.#reopen(this.#last);
-      files.syncDir(dir);
     } catch (error) {
+      const { dir, logger } = this.#options;
       logger.warn("could not take records back yet", { folder: dir, error: messageOf(error) });
     }
   }
@@ -234,15 +232,29 @@ export class SegmentWriter {
     return this.#options.files.open(segment.path, { create: true, append: true, read: true });
   }
 
+  /** Opens the last segment anew, without what was taken back since it was closed. */
   #reopen(segment: Segment): OpenFile {
     const file = this.#openLast(segment);
     try {
       if (file.statSync().size > segment.size) file.truncateSync(segment.size);
+      this.#removeAfter(segment);
       return file;
     } catch (error) {
       file.close();
       throw error;
     }
+  }
+
+  /** Removes segments that were made after the last one: the next start would find them. */
+  #removeAfter(last: Segment): void {
+    const { files, dir } = this.#options;
+    for (const { start, path } of listSegments(files, dir)) {
+      if (start <= last.start) continue;
+      this.#removed = true;
+      files.remove(path);
+    }
+    if (this.#removed) files.syncDir(dir);
+    this.#removed = false;
   }
 
   #cutBack(file: OpenFile, size: number): void {

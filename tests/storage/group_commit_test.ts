@@ -294,6 +294,22 @@ Deno.test("closing gives up on a full disk after five seconds, and the log is wh
   assertEquals(channel.log.stats().skippedBytes, 0);
 });
 
+Deno.test("closing gives up on a segment that cannot be made, and leaves none of it", async () => {
+  await using channel = await TestChannel.open({ segmentBytes: 100 });
+  await channel.log.appendAll(texts(3));
+  channel.files.fail("syncDir", { times: Infinity });
+  const appended = assertRejects(() => channel.log.appendAll(texts(20, 3)), StorageError);
+  await channel.clock.untilTimer(10);
+  const closed = channel.logs.close().catch(() => {});
+  await channel.clock.advance(5_000);
+  await Promise.all([appended, closed]);
+  channel.files.heal();
+  await channel.open();
+  assertEquals(channel.segments().length, 1);
+  assertEquals(await channel.texts(), texts(3));
+  assertEquals(channel.log.stats().skippedBytes, 0);
+});
+
 Deno.test("closing waits for a disk that has room again in time", async () => {
   await using channel = await TestChannel.open();
   channel.files.roomBytes = 0;
