@@ -31,6 +31,8 @@ export class FileCursor implements Cursor {
   readonly #bytes = new Uint8Array(WIDTH);
   #file: OpenFile | undefined;
   #position: Position | undefined;
+  /** Whether a write failed: what the file holds is not known. */
+  #uncertain = false;
 
   /** @throws {StorageError} When the file cannot be read. */
   constructor(options: FileCursorOptions) {
@@ -45,7 +47,7 @@ export class FileCursor implements Cursor {
   }
 
   save(position: Position): void | Promise<void> {
-    if (position === this.#position) return;
+    if (position === this.#position && !this.#uncertain) return;
     try {
       if (this.#file === undefined) this.#prepare(position);
       else {
@@ -53,8 +55,8 @@ export class FileCursor implements Cursor {
         writeWhole(this.#file, this.#format(position));
       }
       const pending = this.#options.syncer.sync(this.#file!);
-      if (pending === undefined) this.#position = position;
-      else return this.#confirm(position, pending);
+      if (pending !== undefined) return this.#confirm(position, pending);
+      this.#kept(position);
     } catch (error) {
       throw this.#failed(error);
     }
@@ -68,14 +70,20 @@ export class FileCursor implements Cursor {
   async #confirm(position: Position, pending: Promise<void>): Promise<void> {
     try {
       await pending;
-      this.#position = position;
+      this.#kept(position);
     } catch (error) {
       throw this.#failed(error);
     }
   }
 
+  #kept(position: Position): void {
+    this.#position = position;
+    this.#uncertain = false;
+  }
+
   #failed(error: unknown): StorageError {
     this.close();
+    this.#uncertain = true;
     return new StorageError(`Cannot write cursor "${this.#path}": ${messageOf(error)}`, {
       cause: error,
     });
