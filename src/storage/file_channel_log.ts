@@ -3,6 +3,7 @@ import {
   type Logger,
   messageOf,
   MessengerClosedError,
+  quote,
   StorageError,
 } from "../base/mod.ts";
 import { FileCursor, readCursor } from "./cursor_file.ts";
@@ -117,7 +118,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
     return Promise.resolve().then(() =>
       new FileCursor({
         dir: this.#cursorDir,
-        name,
+        name: checkedCursorName(name),
         files: this.files,
         syncer: this.#syncer,
         logger: this.logger,
@@ -131,7 +132,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
 
   removeCursor(name: string): Promise<boolean> {
     return Promise.resolve().then(() => {
-      const path = `${this.#cursorDir}/${name}${CURSOR_SUFFIX}`;
+      const path = `${this.#cursorDir}/${checkedCursorName(name)}${CURSOR_SUFFIX}`;
       if (this.files.stat(path) === undefined) return false;
       this.files.remove(path);
       this.files.syncDir(this.#cursorDir);
@@ -196,6 +197,14 @@ export class FileChannelLog implements ChannelLog, ReadSource {
       });
     }
   }
+}
+
+/** Peers' names are percent-encoded, so that no reader's name leads out of its channel's folder. */
+function checkedCursorName(name: string): string {
+  if (/^[a-zA-Z0-9._%-]+$/.test(name) && name !== "..") return name;
+  throw new StorageError(
+    `Cannot keep a cursor named ${quote(name)}: it takes a-z, A-Z, 0-9, ".", "_", "-" and "%"`,
+  );
 }
 
 /** The cursors in a channel's folder; one that holds no position is left out with an error logged. */

@@ -196,6 +196,14 @@ Deno.test("a cursor whose name is too long for a file is a StorageError", async 
   assert(error.message.includes("xxx.offset"));
 });
 
+Deno.test("a cursor with a name that leads elsewhere is refused", async () => {
+  await using channel = await TestChannel.open();
+  for (const name of ["../x", "a/b", "", ".."]) {
+    await assertRejects(() => channel.log.cursor(name), StorageError, JSON.stringify(name));
+    await assertRejects(() => channel.log.removeCursor(name), StorageError, JSON.stringify(name));
+  }
+});
+
 Deno.test("cursors of peers have names beyond those of subscribers", async () => {
   await using channel = await TestChannel.open();
   for (const name of ["fed-hub%3A7", "fedout-10.0.0.1%3A8443", "x.offset"]) {
