@@ -1,0 +1,80 @@
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { DataDirLockedError, StorageError } from "../../src/base/mod.ts";
+import { dataDirOwner, denoFiles, FileChannelLogs } from "../../src/storage/mod.ts";
+import { tempDir } from "../helpers/temp.ts";
+
+Deno.test("a data directory is opened once: the second gets the owner's pid", async () => {
+  await using dir = await tempDir();
+  const logs = new FileChannelLogs(dir.path);
+  const error = assertThrows(() => new FileChannelLogs(dir.path), DataDirLockedError);
+  assertEquals([error.dataDir, error.pid], [dir.path, Deno.pid]);
+  assertStringIncludes(error.message, String(Deno.pid));
+  assertStringIncludes(error.message, dir.path);
+  await logs.close();
+  await new FileChannelLogs(dir.path).close();
+});
+
+Deno.test("another process that owns the data directory is named, and kill -9 frees it", async () => {
+  await using dir = await tempDir();
+  const program = new URL("./programs/own_data_dir.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", `--allow-read=${dir.path}`, `--allow-write=${dir.path}`, program, dir.path],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  try {
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    assertEquals((await reader.read()).value, "open\n");
+    const error = assertThrows(() => new FileChannelLogs(dir.path), DataDirLockedError);
+    assertEquals(error.pid, child.pid);
+    assertEquals(dataDirOwner(denoFiles, dir.path), child.pid);
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+    assertEquals(dataDirOwner(denoFiles, dir.path), undefined);
+    await new FileChannelLogs(dir.path).close();
+  } finally {
+    await child.stdin.close().catch(() => {});
+    await child.status;
+  }
+});
+
+Deno.test("the owner's pid is in .lock, whatever was there before", async () => {
+  await using dir = await tempDir();
+  await Deno.writeTextFile(`${dir.path}/.lock`, "123456789012345\nleft over");
+  const logs = new FileChannelLogs(dir.path);
+  assertEquals(await Deno.readTextFile(`${dir.path}/.lock`), `${Deno.pid}\n`);
+  assertEquals(dataDirOwner(denoFiles, dir.path), Deno.pid);
+  await logs.close();
+  assertEquals(dataDirOwner(denoFiles, dir.path), undefined);
+});
+
+Deno.test("a directory without lock file has no owner", async () => {
+  await using dir = await tempDir();
+  assertEquals(dataDirOwner(denoFiles, dir.path), undefined);
+});
+
+Deno.test("a lock without pid is an error that says that the owner is unknown", async () => {
+  await using dir = await tempDir();
+  const logs = new FileChannelLogs(dir.path);
+  await Deno.truncate(`${dir.path}/.lock`);
+  const error = assertThrows(() => new FileChannelLogs(dir.path), DataDirLockedError, "unknown");
+  assertEquals(error.pid, undefined);
+  await logs.close();
+});
+
+Deno.test("a data directory that is a file is a StorageError that names it", async () => {
+  await using dir = await tempDir();
+  const path = `${dir.path}/file`;
+  await Deno.writeTextFile(path, "");
+  assertThrows(() => new FileChannelLogs(path), StorageError, path);
+});
+
+Deno.test("a data directory may end in a slash", async () => {
+  await using dir = await tempDir();
+  const logs = new FileChannelLogs(`${dir.path}/`);
+  await logs.open("readings");
+  await assertRejects(() => logs.open("a/b"));
+  assertThrows(() => new FileChannelLogs(dir.path), DataDirLockedError);
+  await logs.close();
+});
