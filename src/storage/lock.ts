@@ -44,12 +44,16 @@ export function dataDirOwner(files: FileSystem, dataDir: string): number | undef
   }
 }
 
-/** Overwrites the bytes that are there: on a full disk, bytes that were given up do not come back. */
+/** The lock is the kernel's: a disk that does not take the pid only makes a later error less telling. */
 function writePid(file: OpenFile, pid: number): void {
   const bytes = new TextEncoder().encode(`${pid}\n`);
-  file.seekSync(0, 0);
-  writeWhole(file, bytes);
-  file.truncateSync(bytes.length);
+  try {
+    file.seekSync(0, 0);
+    writeWhole(file, bytes);
+    file.truncateSync(bytes.length);
+  } catch {
+    file.truncateSync(0);
+  }
 }
 
 function readPid(file: OpenFile): number | undefined {

@@ -1,6 +1,13 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { DataDirLockedError, StorageError } from "../../src/base/mod.ts";
 import { dataDirOwner, denoFiles, FileChannelLogs } from "../../src/storage/mod.ts";
+import { FaultyFiles } from "../helpers/faulty_files.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 Deno.test("a data directory is opened once: the second gets the owner's pid", async () => {
@@ -68,6 +75,29 @@ Deno.test("a data directory that is a file is a StorageError that names it", asy
   const path = `${dir.path}/file`;
   await Deno.writeTextFile(path, "");
   assertThrows(() => new FileChannelLogs(path), StorageError, path);
+});
+
+Deno.test("a data directory opens on a full disk when it was open before", async () => {
+  await using dir = await tempDir();
+  await new FileChannelLogs(dir.path).close();
+  await Deno.writeTextFile(`${dir.path}/.lock`, "1\n");
+  const files = new FaultyFiles();
+  files.roomBytes = 0;
+  const logs = new FileChannelLogs(dir.path, { files });
+  await logs.close();
+});
+
+Deno.test("a data directory opens although the pid cannot be noted", async () => {
+  await using dir = await tempDir();
+  for (const call of ["write", "truncate"] as const) {
+    await Deno.writeTextFile(`${dir.path}/.lock`, "1\n");
+    const files = new FaultyFiles();
+    files.fail(call);
+    const logs = new FileChannelLogs(dir.path, { files });
+    const error = assertThrows(() => new FileChannelLogs(dir.path), DataDirLockedError);
+    assert(error.pid === undefined || error.pid === Deno.pid, "an earlier owner is named");
+    await logs.close();
+  }
 });
 
 Deno.test("a data directory may end in a slash", async () => {
