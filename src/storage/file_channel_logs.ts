@@ -4,6 +4,7 @@ import {
   messageOf,
   MessengerClosedError,
   silentLogger,
+  StorageError,
   systemClock,
   type Timer,
   validateChannelName,
@@ -81,7 +82,9 @@ export class FileChannelLogs implements ChannelLogs {
       this.#names = new Set(files.list(layout.channels(this.#dataDir)));
     } catch (error) {
       this.#lock[Symbol.dispose]();
-      throw error;
+      throw new StorageError(`Cannot open data directory "${dataDir}": ${messageOf(error)}`, {
+        cause: error,
+      });
     }
     this.#armRetention();
   }

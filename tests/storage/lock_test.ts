@@ -77,6 +77,26 @@ Deno.test("a data directory that is a file is a StorageError that names it", asy
   assertThrows(() => new FileChannelLogs(path), StorageError, path);
 });
 
+Deno.test("a data directory with a file for a folder is a StorageError, and stays unlocked", async () => {
+  for (const folder of ["channels", "subscribers"]) {
+    await using dir = await tempDir();
+    await Deno.writeTextFile(`${dir.path}/${folder}`, "");
+    assertThrows(() => new FileChannelLogs(dir.path), StorageError, dir.path);
+    await Deno.remove(`${dir.path}/${folder}`);
+    await new FileChannelLogs(dir.path).close();
+  }
+});
+
+Deno.test("whatever fails while opening is a StorageError, and the directory stays unlocked", async () => {
+  await using dir = await tempDir();
+  for (const call of ["open", "makeDir", "lock", "syncDir", "list"] as const) {
+    const files = new FaultyFiles();
+    files.fail(call);
+    assertThrows(() => new FileChannelLogs(dir.path, { files }), StorageError, dir.path);
+    await new FileChannelLogs(dir.path, { files }).close();
+  }
+});
+
 Deno.test("a data directory opens on a full disk when it was open before", async () => {
   await using dir = await tempDir();
   await new FileChannelLogs(dir.path).close();
