@@ -1,5 +1,5 @@
 import { type Logger, messageOf, StorageError } from "../base/mod.ts";
-import { type FileSystem, type OpenFile, readFully, writeWhole } from "./files.ts";
+import { type FileSystem, type OpenFile, parentOf, readFully, writeWhole } from "./files.ts";
 import { CURSOR_SUFFIX } from "./layout.ts";
 import type { Cursor, Position } from "./log.ts";
 import type { Syncer } from "./sync.ts";
@@ -105,7 +105,7 @@ export class FileCursor implements Cursor {
       file.syncDataSync();
       files.rename(temporary, this.#path);
       files.syncDir(dir);
-      files.syncDir(dir.slice(0, dir.lastIndexOf("/")));
+      files.syncDir(parentOf(dir));
     } catch (error) {
       file.close();
       throw error;

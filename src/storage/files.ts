@@ -69,6 +69,40 @@ export const denoFiles: FileSystem = {
   },
 };
 
+/**
+ * Makes a folder and those above it, so that they survive a power cut. Folders above that this program
+ * has no permission to read are trusted to be there.
+ */
+export function makeDirDurable(files: FileSystem, path: string): void {
+  const parents: string[] = [];
+  for (let at = path; isMissing(files, at); at = parentOf(at)) parents.push(parentOf(at));
+  files.makeDir(path);
+  for (const parent of parents) {
+    try {
+      files.syncDir(parent);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    }
+  }
+}
+
+function isMissing(files: FileSystem, path: string): boolean {
+  if (path === "." || path === "/") return false;
+  try {
+    return files.stat(path) === undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return false;
+    throw error;
+  }
+}
+
+/** The folder that a path lies in. */
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  if (slash < 0) return ".";
+  return slash === 0 ? "/" : path.slice(0, slash);
+}
+
 /** Writes all bytes: one call may write fewer than asked, on a disk that is nearly full. */
 export function writeWhole(file: OpenFile, bytes: Uint8Array): void {
   let written = 0;

@@ -1,5 +1,5 @@
 import { DataDirLockedError, messageOf, StorageError } from "../base/mod.ts";
-import { type FileSystem, type OpenFile, readFully, writeWhole } from "./files.ts";
+import { type FileSystem, makeDirDurable, type OpenFile, readFully, writeWhole } from "./files.ts";
 import { layout } from "./layout.ts";
 
 /**
@@ -12,7 +12,7 @@ export function lockDataDir(files: FileSystem, dataDir: string, pid: number): Di
   const path = layout.lock(dataDir);
   let file: OpenFile;
   try {
-    files.makeDir(dataDir);
+    makeDirDurable(files, dataDir);
     file = files.open(path, { read: true, write: true, create: true });
   } catch (error) {
     throw new StorageError(`Cannot open data directory "${dataDir}": ${messageOf(error)}`, {

@@ -1,5 +1,5 @@
 import { type Logger, messageOf, StorageError } from "../base/mod.ts";
-import { type FileSystem, type OpenFile, writeWhole } from "./files.ts";
+import { type FileSystem, makeDirDurable, type OpenFile, writeWhole } from "./files.ts";
 import { endOfRecords, listSegments, newSegment, type Segment } from "./segment.ts";
 import type { Syncer } from "./sync.ts";
 
@@ -43,9 +43,7 @@ export class SegmentWriter {
     this.#options = options;
     const { files, dir } = options;
     try {
-      const isNew = files.stat(dir) === undefined;
-      files.makeDir(dir);
-      if (isNew) files.syncDir(parentOf(dir));
+      makeDirDurable(files, dir);
       this.segments = listSegments(files, dir);
       if (this.segments.length === 0) this.#create(0);
       else this.#recover();
@@ -289,8 +287,4 @@ function keepTorn(files: FileSystem, file: OpenFile, path: string, end: number):
   } finally {
     torn.close();
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

@@ -120,6 +120,18 @@ Deno.test("a data directory opens although the pid cannot be noted", async () =>
   }
 });
 
+Deno.test("a new data directory and its parents are made, and made durable", async () => {
+  await using dir = await tempDir();
+  const files = new FaultyFiles();
+  const path = `${dir.path}/a/b/data`;
+  const logs = new FileChannelLogs(path, { files });
+  const synced = files.calls.filter(({ call }) => call === "syncDir").map((seen) => seen.path);
+  for (const folder of [`${dir.path}/a/b`, `${dir.path}/a`, dir.path, path]) {
+    assert(synced.includes(folder), `${folder} was not synced`);
+  }
+  await logs.close();
+});
+
 Deno.test("a data directory may end in a slash", async () => {
   await using dir = await tempDir();
   const logs = new FileChannelLogs(`${dir.path}/`);
