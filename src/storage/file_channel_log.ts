@@ -157,12 +157,13 @@ export class FileChannelLog implements ChannelLog, ReadSource {
   }
 
   /**
-   * Deletes sealed segments that nobody needs, and those that the rules give up.
+   * Deletes sealed segments that nobody needs, and those that the rules give up. A cursor that cannot
+   * be read counts as one that has read nothing.
    *
    * @returns What was deleted although a reader had not read it.
    */
-  async retain(rules: RetentionRules): Promise<readonly DroppedSegment[]> {
-    const cursors = await this.cursors();
+  retain(rules: RetentionRules): readonly DroppedSegment[] {
+    const cursors = listCursors(this.files, this.#cursorDir, this.logger, 0);
     const dropped = droppable(this.segments, cursors, rules, {
       now: this.#options.clock.now(),
       changedAt: (segment) => this.files.stat(segment.path)?.changedAt ?? 0,
@@ -207,20 +208,31 @@ function checkedCursorName(name: string): string {
   );
 }
 
-/** The cursors in a channel's folder; one that holds no position is left out with an error logged. */
-export function listCursors(files: FileSystem, dir: string, logger: Logger): CursorInfo[] {
+/**
+ * The cursors in a channel's folder. Those that cannot be read are logged.
+ *
+ * @param unreadable The position to give them; they are left out without.
+ */
+export function listCursors(
+  files: FileSystem,
+  dir: string,
+  logger: Logger,
+  unreadable?: Position,
+): CursorInfo[] {
   const cursors: CursorInfo[] = [];
   for (const file of files.list(dir)) {
     if (!file.endsWith(CURSOR_SUFFIX)) continue;
     const path = `${dir}/${file}`;
+    let position: Position | undefined;
     try {
-      const position = readCursor(files, path, logger);
-      if (position === undefined) continue;
-      const name = file.slice(0, -CURSOR_SUFFIX.length);
-      cursors.push({ name, position, movedAt: files.stat(path)?.changedAt ?? 0 });
+      position = readCursor(files, path, logger);
     } catch (error) {
-      logger.error((error as Error).message);
+      logger.error("could not read a cursor", { path, error: messageOf(error) });
+      position = unreadable;
     }
+    if (position === undefined) continue;
+    const name = file.slice(0, -CURSOR_SUFFIX.length);
+    cursors.push({ name, position, movedAt: files.stat(path)?.changedAt ?? 0 });
   }
   return cursors.sort((a, b) => a.name < b.name ? -1 : 1);
 }

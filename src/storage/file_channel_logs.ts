@@ -126,10 +126,10 @@ export class FileChannelLogs implements ChannelLogs {
   }
 
   /** Looks once over every open channel for segments to delete. */
-  async retain(): Promise<void> {
+  retain(): void {
     for (const log of this.#logs.values()) {
       try {
-        await log.retain(this.#rules);
+        log.retain(this.#rules);
       } catch (error) {
         this.#options.logger.error("could not delete old segments", {
           channel: log.channel,
@@ -152,9 +152,9 @@ export class FileChannelLogs implements ChannelLogs {
 
   #armRetention(): void {
     const { clock, retentionIntervalMs } = this.#options;
-    this.#retentionTimer = clock.after(retentionIntervalMs, async () => {
-      await this.retain();
-      if (this.#closing === undefined) this.#armRetention();
+    this.#retentionTimer = clock.after(retentionIntervalMs, () => {
+      this.retain();
+      this.#armRetention();
     }, { unref: true });
   }
 }

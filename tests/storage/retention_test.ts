@@ -45,11 +45,11 @@ Deno.test("a sealed segment is deleted once every cursor is past its end", async
   await using channel = await filled(4);
   await saveCursor(channel, "quick", 80);
   await saveCursor(channel, "slow", 39);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [20, 40, 60]);
   assertEquals(channel.log.start, 20);
   await saveCursor(channel, "slow", 40);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [40, 60]);
   assertEquals(channel.logger.from("warn"), []);
 });
@@ -58,7 +58,7 @@ Deno.test("the last segment is never deleted", async () => {
   await using channel = await filled(3, { maxFiles: 1, retentionMs: 1 });
   await saveCursor(channel, "reader", 60);
   await writtenAgo(channel, 40, 100 * HOUR_MS);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [40]);
   await channel.reopen();
   assertEquals([channel.log.start, channel.log.end], [40, 60]);
@@ -66,7 +66,7 @@ Deno.test("the last segment is never deleted", async () => {
 
 Deno.test("a channel without cursors keeps everything", async () => {
   await using channel = await filled(3);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [0, 20, 40]);
 });
 
@@ -74,10 +74,29 @@ Deno.test("a cursor on disk counts although its subscriber is not running", asyn
   await using channel = await filled(3);
   await channel.writeCursor("away", "25\n");
   await saveCursor(channel, "here", 60);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [20, 40]);
   await channel.log.removeCursor("away");
-  await channel.logs.retain();
+  channel.logs.retain();
+  assertEquals(starts(channel), [40]);
+});
+
+Deno.test("a cursor that cannot be read holds every segment", async () => {
+  await using channel = await filled(3);
+  await saveCursor(channel, "good", 60);
+  await channel.writeCursor("damaged", "nonsense\n");
+  channel.logs.retain();
+  assertEquals(starts(channel), [0, 20, 40]);
+});
+
+Deno.test("a cursor whose file fails to open holds every segment", async () => {
+  await using channel = await filled(3);
+  await saveCursor(channel, "good", 60);
+  await saveCursor(channel, "other", 60);
+  channel.files.fail("open", { path: "good.offset" });
+  channel.logs.retain();
+  assertEquals(starts(channel), [0, 20, 40]);
+  channel.logs.retain();
   assertEquals(starts(channel), [40]);
 });
 
@@ -102,7 +121,7 @@ Deno.test("age deletes what was written last longer ago, though unread", async (
   await writtenAgo(channel, 0, 3 * HOUR_MS);
   await writtenAgo(channel, 20, 2 * HOUR_MS);
   await writtenAgo(channel, 40, HOUR_MS - 1_000);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [40, 60]);
   assertEquals(losses(channel), [
     ["warn", "readings", "behind", 20],
@@ -114,7 +133,7 @@ Deno.test("an old segment behind a young one stays: the log has no holes", async
   await using channel = await filled(3, { retentionMs: HOUR_MS });
   await writtenAgo(channel, 0, 0);
   await writtenAgo(channel, 20, 3 * HOUR_MS);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [0, 20, 40]);
 });
 
@@ -145,10 +164,10 @@ Deno.test("a segment that cannot be deleted is logged, and deleted the next time
   await using channel = await filled(4);
   await saveCursor(channel, "reader", 60);
   channel.files.fail("remove", { nth: 2 });
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [20, 40, 60]);
   assertEquals(channel.log.start, 20);
   assertEquals(channel.logger.from("error"), ["error: could not delete old segments"]);
-  await channel.logs.retain();
+  channel.logs.retain();
   assertEquals(starts(channel), [60]);
 });
