@@ -127,6 +127,7 @@ export class FileChannelLogs implements ChannelLogs {
 
   /** Looks once over every open channel for segments to delete. */
   retain(): void {
+    if (this.#closing !== undefined) return;
     for (const log of this.#logs.values()) {
       try {
         log.retain(this.#rules);

@@ -160,6 +160,19 @@ Deno.test("it is looked for segments to delete every 30 seconds until the channe
   assertEquals(channel.clock.running, []);
 });
 
+Deno.test("a closed directory is left alone: another process may own it", async () => {
+  await using channel = await filled(2);
+  await saveCursor(channel, "reader", 40);
+  const appended = channel.log.append("x".repeat(9), () => undefined);
+  const { logs } = channel;
+  await logs.close();
+  await appended;
+  channel.files.calls.length = 0;
+  await turn();
+  logs.retain();
+  assertEquals(channel.files.calls, []);
+});
+
 Deno.test("a segment that cannot be deleted is logged, and deleted the next time", async () => {
   await using channel = await filled(4);
   await saveCursor(channel, "reader", 60);
