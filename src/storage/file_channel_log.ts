@@ -21,6 +21,7 @@ import type {
 } from "./log.ts";
 import { FileLogReader, type ReadDamage, type ReadSource } from "./log_reader.ts";
 import { droppable, type DroppedSegment, type RetentionRules } from "./retention.ts";
+import type { Segment } from "./segment.ts";
 import { SegmentWriter } from "./segment_writer.ts";
 import { Syncer } from "./sync.ts";
 import { Waiters } from "./waiters.ts";
@@ -169,7 +170,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
       changedAt: (segment) => this.files.stat(segment.path)?.changedAt ?? 0,
     });
     for (const { segment, unreadBy } of dropped) {
-      this.files.remove(segment.path);
+      this.#remove(segment);
       this.segments.splice(this.segments.indexOf(segment), 1);
       for (const { name, bytes } of unreadBy) {
         this.logger.warn("retention deleted what a reader had not read", {
@@ -180,6 +181,14 @@ export class FileChannelLog implements ChannelLog, ReadSource {
       }
     }
     return dropped.filter(({ unreadBy }) => unreadBy.length > 0);
+  }
+
+  #remove(segment: Segment): void {
+    try {
+      this.files.remove(segment.path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   /**

@@ -184,3 +184,12 @@ Deno.test("a segment that cannot be deleted is logged, and deleted the next time
   channel.logs.retain();
   assertEquals(starts(channel), [60]);
 });
+
+Deno.test("a segment that somebody deleted already does not stop the others", async () => {
+  await using channel = await filled(4);
+  await saveCursor(channel, "reader", 60);
+  await Deno.remove(`${channel.folder}/${segmentFile(0)}`);
+  channel.logs.retain();
+  assertEquals(starts(channel), [60]);
+  assertEquals(channel.log.start, 60);
+});
