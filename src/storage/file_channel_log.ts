@@ -165,7 +165,9 @@ export class FileChannelLog implements ChannelLog, ReadSource {
    */
   retain(rules: RetentionRules): readonly DroppedSegment[] {
     const cursors = listCursors(this.files, this.#cursorDir, this.logger, 0);
-    const dropped = droppable(this.segments, cursors, rules, {
+    // A segment of a group that is still being written may yet be taken back.
+    const written = this.segments.filter(({ start }) => start < this.end);
+    const dropped = droppable(written, cursors, rules, {
       now: this.#options.clock.now(),
       changedAt: (segment) => this.files.stat(segment.path)?.changedAt ?? 0,
     });

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { StorageError } from "../../src/base/mod.ts";
 import type { FileChannelLogsOptions } from "../../src/storage/mod.ts";
 import { turn } from "../helpers/fake_clock.ts";
 import { segmentFile, TestChannel } from "../helpers/test_channel.ts";
@@ -192,4 +193,25 @@ Deno.test("a segment that somebody deleted already does not stop the others", as
   channel.logs.retain();
   assertEquals(starts(channel), [60]);
   assertEquals(channel.log.start, 60);
+});
+
+Deno.test("segments of a group that may yet be taken back are not deleted", async () => {
+  await using channel = await TestChannel.open({
+    segmentBytes: 20,
+    syncPolicy: "always",
+    maxFiles: 1,
+  });
+  channel.files.fail("sync", { path: "channels", nth: 4 });
+  channel.files.onCall = (call) => {
+    if (call === "sync") queueMicrotask(() => channel.logs.retain());
+  };
+  const records = Array.from({ length: 8 }, (_, n) => `${n}`.padEnd(9, "."));
+  await assertRejects(() => channel.log.appendAll(records), StorageError);
+  await turn();
+  assertEquals(channel.log.end, 0);
+  channel.files.onCall = undefined;
+  await channel.log.append("after", () => undefined);
+  await channel.reopen();
+  assertEquals(await channel.texts(), ["after"]);
+  assertEquals([channel.log.start, channel.log.stats().skippedBytes], [0, 0]);
 });
