@@ -264,6 +264,22 @@ export class CertificateError extends MessengerError {
   }
 }
 
+/** The hub cannot listen on its address. */
+export class HubListenError extends MessengerError {
+  override readonly name = "HubListenError";
+  /** The address in question. */
+  readonly address: string;
+  /**
+   * @param address The address in question.
+   * @param why What is wrong and what to do.
+   * @param options The error that caused this one.
+   */
+  constructor(address: string, why: string, options?: ErrorOptions) {
+    super("hub_listen_failed", `Cannot listen on ${address}: ${why}`, options);
+    this.address = address;
+  }
+}
+
 /** A hub refused the connection for good: reconnecting will not help. */
 export class HubRejectedError extends MessengerError {
   /** The name of the class. */
