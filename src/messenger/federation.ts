@@ -190,7 +190,7 @@ export class Federation {
         this.#hub?.updateCredentials(credentials);
         for (const client of this.#clients) client.updateCredentials(credentials);
         this.#audit.record({ event: "tls_reloaded", detail: credentials.paths.cert });
-        logger.info("certificates reloaded for new connections", credentials.paths);
+        logger.info("certificates reloaded for new connections", { ...credentials.paths });
       },
       onError: (error) => logger.error("certificates stay as they were", { error }),
       signal,

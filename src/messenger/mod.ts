@@ -27,6 +27,12 @@ export {
   validateConfig,
 } from "./config/mod.ts";
 export { correlationId, serviceName, withCorrelationId, withServiceName } from "./context.ts";
+export {
+  type EphemeralConfig,
+  EphemeralMessenger,
+  type EphemeralOptions,
+  type EphemeralPublished,
+} from "./ephemeral_messenger.ts";
 export { Messenger } from "./messenger.ts";
 export type {
   BatchMessage,
