@@ -42,6 +42,16 @@ export {
   validateChannelName,
 } from "./src/base/mod.ts";
 export { DEAD_LETTER_TYPE, type DeadLetterPayload } from "./src/envelope/mod.ts";
+export type { AuditStats } from "./src/audit/mod.ts";
+export type {
+  ChannelLag,
+  HubClientState,
+  HubClientStats,
+  HubPeerStats,
+  HubStats,
+  RejectedCounts,
+  SessionStats,
+} from "./src/federation/mod.ts";
 export {
   type AllowedPeerConfig,
   applyDefaults,
