@@ -67,6 +67,11 @@ export function serviceName(): string {
   return storage.getStore()?.serviceName ?? "";
 }
 
+/** Whether there is a context at all. */
+export function hasContext(): boolean {
+  return storage.getStore() !== undefined;
+}
+
 /** Calls outside of any context, so that a long-lived loop does not inherit its starter's. */
 export function withoutContext<R>(call: () => R): R {
   return storage.run(EMPTY, call);

@@ -1,7 +1,7 @@
 import { messageOf, PayloadInvalidError, quote, validatePublishChannel } from "../base/mod.ts";
 import { type EncodeOptions, type EnvelopeEncoder, MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import type { PayloadRegistry } from "../registry/mod.ts";
-import { correlationId, serviceName } from "./context.ts";
+import { correlationId, hasContext, serviceName } from "./context.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_CHECKED_NAMES = 10_000;
@@ -59,11 +59,8 @@ export class RecordMaker {
     payload: unknown,
     options: EncodeOptions | undefined,
   ): string {
-    const record = this.#encoder.encode(channel, payloadType, toJson(payloadType, payload), {
-      id: options?.id === undefined ? undefined : checkedId(options.id),
-      correlationId: options?.correlationId ?? correlationId(),
-      serviceName: options?.serviceName ?? serviceName(),
-    });
+    const json = toJson(payloadType, payload);
+    const record = this.#encoder.encode(channel, payloadType, json, inContext(options));
     if (record.length * 3 > MAX_RECORD_BYTES) checkSize(payloadType, record);
     return record;
   }
@@ -88,6 +85,16 @@ function checkSize(payloadType: string, record: string): void {
   throw new PayloadInvalidError(payloadType, [
     `its record takes ${size} bytes, more than the limit of ${MAX_RECORD_BYTES}`,
   ]);
+}
+
+/** The options with what the calling context adds; undefined when there is nothing to say. */
+function inContext(options: EncodeOptions | undefined): EncodeOptions | undefined {
+  if (options === undefined && !hasContext()) return undefined;
+  return {
+    id: options?.id === undefined ? undefined : checkedId(options.id),
+    correlationId: options?.correlationId ?? correlationId(),
+    serviceName: options?.serviceName ?? serviceName(),
+  };
 }
 
 function checkedId(id: string): string {
