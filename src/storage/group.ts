@@ -1,6 +1,3 @@
-import { decodeText } from "../envelope/mod.ts";
-import type { RecordData } from "./log.ts";
-
 const NEWLINE = 0x0a;
 const INITIAL_BYTES = 64 * 1024;
 const KEPT_BYTES = 1024 * 1024;
@@ -53,17 +50,19 @@ export class Group {
     return this.#length;
   }
 
-  /** Adds records with who waits for them. */
-  add(
-    records: RecordData | readonly RecordData[],
+  /** Adds records, as text. */
+  add(records: string | readonly string[]): void {
+    if (typeof records === "string") this.#push(records);
+    else for (const record of records) this.#push(record);
+  }
+
+  /** Adds who waits for the records that are added next. */
+  expect(
     result: GroupResult,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
     this.#entries.push({ first: this.#ends.length, result, resolve, reject });
-    if (typeof records === "string") this.#push(records);
-    else if (records instanceof Uint8Array) this.#push(decodeText(records));
-    else for (const record of records) this.#push(toText(record));
   }
 
   /** Turns what was gathered into bytes. */
@@ -110,13 +109,13 @@ export class Group {
       const { first, result, resolve } = entries[i]!;
       resolve(result(positionOf(first), first, positionOf));
     }
-    this.#reset();
+    this.clear();
   }
 
   /** Fails everybody and empties the group. */
   fail(error: unknown): void {
     for (const entry of this.#entries) entry.reject(error);
-    this.#reset();
+    this.clear();
   }
 
   #push(record: string): void {
@@ -138,15 +137,12 @@ export class Group {
     }
   }
 
-  #reset(): void {
+  /** Empties the group. */
+  clear(): void {
     this.#entries.length = 0;
     this.#ends.length = 0;
     this.#text = "";
     this.#length = 0;
     if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(INITIAL_BYTES);
   }
-}
-
-function toText(record: RecordData): string {
-  return typeof record === "string" ? record : decodeText(record);
 }

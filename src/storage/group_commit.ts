@@ -7,7 +7,7 @@ import {
   StorageError,
   type Timer,
 } from "../base/mod.ts";
-import { MAX_RECORD_BYTES } from "../envelope/mod.ts";
+import { decodeText, MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import { Group, type GroupResult } from "./group.ts";
 import type { RecordData } from "./log.ts";
 import { type SegmentWriter, SyncFailure } from "./segment_writer.ts";
@@ -55,6 +55,9 @@ export class GroupCommit {
   #giveUp = new AbortController();
   #syncTimer: Timer | undefined;
   #syncFailing = false;
+  /** Whether the last group was one record, as it is when a publisher awaits each. */
+  #isAlone = false;
+  #wroteInTurn = false;
   #sinceCheck = 0;
   #lastYield: number;
 
@@ -76,28 +79,36 @@ export class GroupCommit {
 
   /** Appends one record. */
   append<T>(record: RecordData, result: (position: number) => T): Promise<T> {
-    const refusal = this.#refusal(record);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    return new Promise<T>((resolve, reject) => {
-      this.#enter(record, result, resolve as (value: unknown) => void, reject);
-    });
+    try {
+      const text = this.#accept(record);
+      if (this.#isAlone) {
+        const position = this.#writeAlone(text);
+        if (position !== undefined) return this.#settleAlone(result(position));
+      }
+      return new Promise<T>((resolve, reject) => {
+        this.#enter(text, result, resolve as (value: unknown) => void, reject);
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Appends several records in one group. */
   appendAll(records: readonly RecordData[]): Promise<readonly number[]> {
     if (records.length === 0) return Promise.resolve([]);
-    for (const record of records) {
-      const refusal = this.#refusal(record);
-      if (refusal !== undefined) return Promise.reject(refusal);
+    try {
+      const texts = records.map((record) => this.#accept(record));
+      return new Promise<readonly number[]>((resolve, reject) => {
+        this.#enter(
+          texts,
+          (_, first, positionOf) => texts.map((_, index) => positionOf(first + index)),
+          resolve as (value: unknown) => void,
+          reject,
+        );
+      });
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return new Promise<readonly number[]>((resolve, reject) => {
-      this.#enter(
-        records,
-        (_, first, positionOf) => records.map((_, index) => positionOf(first + index)),
-        resolve as (value: unknown) => void,
-        reject,
-      );
-    });
   }
 
   /** Writes out what is pending; gives up on a disk that refuses for five seconds. */
@@ -116,19 +127,32 @@ export class GroupCommit {
     patience.cancel();
   }
 
-  #refusal(record: RecordData): StorageError | MessengerClosedError | undefined {
+  /** The record as text; throws when it cannot be appended. */
+  #accept(record: RecordData): string {
     const { channel } = this.#options;
-    if (this.#closed) return new MessengerClosedError(`append to channel "${channel}"`);
-    if (record.length * 3 <= MAX_RECORD_BYTES) return undefined;
-    const size = typeof record === "string" ? encoder.encode(record).length : record.length;
-    if (size <= MAX_RECORD_BYTES) return undefined;
-    return new StorageError(
+    if (this.#closed) throw new MessengerClosedError(`append to channel "${channel}"`);
+    const text = typeof record === "string" ? record : this.#decode(record);
+    if (text.length * 3 <= MAX_RECORD_BYTES) return text;
+    const size = encoder.encode(text).length;
+    if (size <= MAX_RECORD_BYTES) return text;
+    throw new StorageError(
       `Cannot append to channel "${channel}": a record of ${size} bytes is over the limit of ${MAX_RECORD_BYTES}`,
     );
   }
 
+  #decode(record: Uint8Array): string {
+    try {
+      return decodeText(record);
+    } catch (error) {
+      const { channel } = this.#options;
+      throw new StorageError(`Cannot append to channel "${channel}": ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
   #enter(
-    records: RecordData | readonly RecordData[],
+    records: string | readonly string[],
     result: GroupResult,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
@@ -142,12 +166,13 @@ export class GroupCommit {
   }
 
   #gather(
-    records: RecordData | readonly RecordData[],
+    records: string | readonly string[],
     result: GroupResult,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    this.#gathering.add(records, result, resolve, reject);
+    this.#gathering.expect(result, resolve, reject);
+    this.#gathering.add(records);
     if (!this.#scheduled && !this.#busy) this.#schedule();
   }
 
@@ -159,10 +184,55 @@ export class GroupCommit {
     else queueMicrotask(this.#flush);
   }
 
+  /**
+   * Writes a record at once. A publisher that awaits each message has a turn of its own for each, so
+   * that there is nothing to gather; the first turn that brings two ends this.
+   *
+   * @returns The record's position; undefined when it has to go the usual way.
+   */
+  #writeAlone(record: string): number | undefined {
+    if (this.#wroteInTurn) {
+      this.#isAlone = false;
+      return undefined;
+    }
+    const group = this.#gathering;
+    if (this.#busy || this.#scheduled || group.count > 0 || this.#waiting.length > 0) {
+      return undefined;
+    }
+    const { segments, policy } = this.#options;
+    group.add(record);
+    group.encode();
+    const base = this.end;
+    try {
+      if (group.length > segments.room) return undefined;
+      segments.write(group.bytes(0, group.length));
+      this.#commit(group);
+    } catch {
+      // The usual way tries again until the disk takes it.
+      return undefined;
+    } finally {
+      group.clear();
+    }
+    if (policy === "periodic") this.#armSync();
+    this.#wroteInTurn = true;
+    queueMicrotask(this.#endTurn);
+    return base;
+  }
+
+  readonly #endTurn = (): void => {
+    this.#wroteInTurn = false;
+  };
+
+  #settleAlone<T>(value: T): Promise<T> {
+    if (!this.#mustYield()) return Promise.resolve(value);
+    return new Promise((resolve) => this.#options.clock.soon(() => resolve(value)));
+  }
+
   readonly #flush = (): void => {
     this.#scheduled = false;
     const group = this.#gathering;
     if (this.#busy || group.count === 0) return;
+    this.#isAlone = group.count === 1 && this.#options.policy !== "always";
     this.#gathering = this.#spare;
     this.#spare = group;
     group.encode();

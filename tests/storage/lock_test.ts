@@ -21,31 +21,6 @@ Deno.test("a data directory is opened once: the second gets the owner's pid", as
   await new FileChannelLogs(dir.path).close();
 });
 
-Deno.test("another process that owns the data directory is named, and kill -9 frees it", async () => {
-  await using dir = await tempDir();
-  const program = new URL("./programs/own_data_dir.ts", import.meta.url).pathname;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", `--allow-read=${dir.path}`, `--allow-write=${dir.path}`, program, dir.path],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  try {
-    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    assertEquals((await reader.read()).value, "open\n");
-    const error = assertThrows(() => new FileChannelLogs(dir.path), DataDirLockedError);
-    assertEquals(error.pid, child.pid);
-    assertEquals(dataDirOwner(denoFiles, dir.path), child.pid);
-    child.kill("SIGKILL");
-    await child.status;
-    await reader.cancel();
-    assertEquals(dataDirOwner(denoFiles, dir.path), undefined);
-    await new FileChannelLogs(dir.path).close();
-  } finally {
-    await child.stdin.close().catch(() => {});
-    await child.status;
-  }
-});
-
 Deno.test("the owner's pid is in .lock, whatever was there before", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(`${dir.path}/.lock`, "123456789012345\nleft over");

@@ -173,6 +173,12 @@ Deno.test("a cursor that cannot be read or written at the start is an error", as
   );
 });
 
+async function overwrite(path: string, at: number, bytes: number[]): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.seek(at, Deno.SeekMode.Start);
+  await file.write(new Uint8Array(bytes));
+}
+
 Deno.test("a damaged line in the middle costs that line only, and is counted", async () => {
   await using channel = await TestChannel.open();
   await publish(channel, 1);
@@ -181,7 +187,8 @@ Deno.test("a damaged line in the middle costs that line only, and is counted", a
   ) {
     await channel.log.append(line, () => undefined);
   }
-  await channel.log.append(new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]), () => undefined);
+  const at = await channel.log.append("{  }", (position) => position);
+  await overwrite(`${channel.folder}/${segmentFile(0)}`, at, [0x7b, 0xff, 0xfe, 0x7d]);
   await publish(channel, 2);
   const inbox = new Inbox();
   await using subscriber = await subscribe(channel, inbox);
