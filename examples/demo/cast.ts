@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Folder, Role } from "./folder.ts";
+import { permissions } from "./permissions.ts";
 
 /** How a program of the demo is run. */
 export interface Part {
@@ -42,19 +43,4 @@ export function cast(folder: Folder, hubAddr: string): Record<Role, Part> {
 /** Path of a module of the demo. */
 export function moduleOf(name: string): string {
   return fileURLToPath(import.meta.resolve(`./${name}`));
-}
-
-function permissions(folder: Folder, role: Role, hubAddr: string): string[] {
-  const data = folder.data(role);
-  return [
-    `--allow-read=${list([...folder.inputs(role), data])}`,
-    `--allow-write=${list([data])}`,
-    `--allow-net=${hubAddr}`,
-    "--allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE",
-  ];
-}
-
-/** A comma within a path is doubled, so that it separates nothing. */
-function list(paths: readonly string[]): string {
-  return paths.map((path) => path.replaceAll(",", ",,")).join(",");
 }

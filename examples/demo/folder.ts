@@ -1,8 +1,13 @@
 import { join } from "node:path";
-import { generateCa, generateInstance } from "../../src/tls/mod.ts";
+import { fileURLToPath } from "node:url";
+import { list } from "./permissions.ts";
+import { quietly } from "./quietly.ts";
 
 /** A program of the demo, as its files and certificate name it. */
 export type Role = "hub" | "one" | "two";
+
+/** Path of the command line. */
+export const CLI = fileURLToPath(import.meta.resolve("../../cli.ts"));
 
 const ROLES: readonly Role[] = ["hub", "one", "two"];
 
@@ -20,23 +25,21 @@ export class Folder {
     return new Folder(await Deno.realPath(await Deno.makeTempDir({ prefix: "keyop-demo-" })));
   }
 
-  /** Writes certificates and configuration of every program. */
-  async fill(hubAddr: string): Promise<void> {
-    const ca = await generateCa({ days: 1 });
-    await this.#write("ca.crt", ca.certPem);
-    for (const role of ROLES) {
-      const { certPem, keyPem } = await generateInstance({
-        caCertPem: ca.certPem,
-        caKeyPem: ca.keyPem,
-        name: role,
-        days: 1,
-        san: role === "hub" ? ["127.0.0.1"] : [],
-      });
-      await this.#write(`${role}.crt`, certPem);
-      await this.#write(`${role}.key`, keyPem);
-      await this.#write(`${role}.yaml`, this.#config(role) + LINKS[role](hubAddr));
+  /**
+   * Makes certificates and configuration of every program.
+   *
+   * @param hubAddr Where the hub listens.
+   * @param signal Ends the making, with its reason.
+   */
+  async fill(hubAddr: string, signal: AbortSignal): Promise<void> {
+    await this.#keygen(["ca", "--days", "1"], signal);
+    await Promise.all(ROLES.map(async (role) => {
+      const hosts = role === "hub" ? ["--san", "127.0.0.1"] : [];
+      const ca = ["--ca", "ca.crt", "--ca-key", "ca.key", "--days", "1"];
+      await this.#keygen(["instance", ...ca, "--name", role, ...hosts], signal);
+      await Deno.writeTextFile(this.config(role), this.#config(role) + LINKS[role](hubAddr));
       await Deno.mkdir(this.data(role));
-    }
+    }));
   }
 
   /** What a program may read and write is all below here. */
@@ -86,8 +89,13 @@ federation: # Shorter waits than usual, since the demo is short.
 `;
   }
 
-  async #write(name: string, text: string): Promise<void> {
-    await Deno.writeTextFile(join(this.path, name), text, { createNew: true, mode: 0o600 });
+  /** Makes certificates as a user would, with the command line. */
+  async #keygen(args: readonly string[], signal: AbortSignal): Promise<void> {
+    const permissions = [`--allow-read=${list([this.path])}`, `--allow-write=${list([this.path])}`];
+    await quietly(
+      ["run", "--no-prompt", "--quiet", ...permissions, CLI, "keygen", ...args],
+      { cwd: this.path, signal },
+    );
   }
 }
 

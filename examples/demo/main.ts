@@ -10,11 +10,13 @@
  * @module
  */
 import { cast, moduleOf } from "./cast.ts";
-import { Folder, type Role } from "./folder.ts";
+import { CLI, Folder, type Role } from "./folder.ts";
 import { freePort } from "./free_port.ts";
 import { readHandledIds } from "./handled_ids.ts";
+import { quietly } from "./quietly.ts";
 import { Screen } from "./screen.ts";
 import { Story } from "./story.ts";
+import { formatSummary, summarize } from "./summary.ts";
 
 /** With the time that ending takes, the demo is over within 30 s. */
 const LONGEST_MS = 26_000;
@@ -44,77 +46,50 @@ async function main(): Promise<number> {
       ending.abort(new Interrupted(signal, exitCode));
     });
   }
-  const screen = new Screen((error) => ending.abort(error));
   try {
-    await fetchPackages(ending.signal);
+    // The first time on a machine, packages have to come from the network; that does not count.
+    const modules = [CLI, ...["hub.ts", "publisher.ts", "receiver.ts"].map(moduleOf)];
+    await quietly(["cache", "--quiet", ...modules], { signal: ending.signal });
+    const folder = await Folder.make();
+    try {
+      return await play(folder, ending);
+    } finally {
+      await folder.remove();
+    }
   } catch (error) {
-    return report(ending.signal.aborted ? ending.signal.reason : error);
-  }
-  const folder = await Folder.make();
-  try {
-    return await play(folder, screen, ending);
-  } finally {
-    await folder.remove();
+    console.error(`The demo has not come to its end: ${describe(error)}`);
+    return error instanceof Interrupted ? error.exitCode : 1;
   }
 }
 
-/** The first time on a machine, packages have to come from the network; that does not count. */
-async function fetchPackages(signal: AbortSignal): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["cache", "--quiet", ...["hub.ts", "publisher.ts", "receiver.ts"].map(moduleOf)],
-    stdout: "null",
-    stderr: "piped",
-    signal,
-  }).output();
-  signal.throwIfAborted();
-  if (!success) throw new Error(`cannot fetch packages: ${new TextDecoder().decode(stderr)}`);
-}
-
-async function play(folder: Folder, screen: Screen, ending: AbortController): Promise<number> {
+async function play(folder: Folder, ending: AbortController): Promise<number> {
+  const { signal } = ending;
+  const screen = new Screen((error) => ending.abort(error));
   const hubAddr = `127.0.0.1:${freePort()}`;
   screen.plain(
     `A hub and two clients, linked over mutual TLS on ${hubAddr}, with data in ${folder.path}`,
   );
-  const story = new Story({
-    folder,
-    cast: cast(folder, hubAddr),
-    screen,
-    signal: ending.signal,
-    onFailure: (error) => ending.abort(error),
-  });
+  const onFailure = (error: Error) => ending.abort(error);
+  const story = new Story({ folder, cast: cast(folder, hubAddr), screen, signal, onFailure });
   const watchdog = setTimeout(() => {
-    const missing = story.progress.missing;
-    ending.abort(new Error(`it takes more than ${LONGEST_MS / 1000} s; waited for ${missing}`));
+    const missing = story.progress.missing || "certificates";
+    onFailure(new Error(`it takes more than ${LONGEST_MS / 1000} s; waited for ${missing}`));
   }, LONGEST_MS);
   try {
-    await folder.fill(hubAddr);
+    await folder.fill(hubAddr, signal);
     await story.run();
-    return await summarize(story, folder, screen);
+    const handlings = await readHandledIds(folder.handledIds);
+    const summary = summarize(story.progress.published, handlings);
+    if (summary.lost > 0) await showLogs(folder);
+    screen.plain(formatSummary(summary));
+    return summary.lost === 0 ? 0 : 1;
   } catch (error) {
     await story.stop();
     if (!(error instanceof Interrupted)) await showLogs(folder);
-    return report(error);
+    throw error;
   } finally {
     clearTimeout(watchdog);
   }
-}
-
-async function summarize(story: Story, folder: Folder, screen: Screen): Promise<number> {
-  const { published } = story.progress;
-  const handlings = await readHandledIds(folder.handledIds);
-  const received = new Set(handlings);
-  const lost = published.difference(received).size;
-  const repeated = handlings.length - received.size;
-  if (lost > 0) await showLogs(folder);
-  screen.plain(
-    `published ${published.size}, received ${received.size}, repeated ${repeated}, lost ${lost}`,
-  );
-  return lost === 0 ? 0 : 1;
-}
-
-function report(error: unknown): number {
-  console.error(`The demo has not come to its end: ${describe(error)}`);
-  return error instanceof Interrupted ? error.exitCode : 1;
 }
 
 function describe(error: unknown): string {
