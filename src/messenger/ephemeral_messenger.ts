@@ -9,7 +9,7 @@ import {
   systemRandom,
 } from "../base/mod.ts";
 import { type DecodedRecord, EnvelopeEncoder } from "../envelope/mod.ts";
-import { EphemeralClient } from "../federation/mod.ts";
+import type { EphemeralClient } from "../federation/mod.ts";
 import { PayloadRegistry, type PayloadSchema } from "../registry/mod.ts";
 import { type Handler, ReceivedMessage } from "../storage/mod.ts";
 import { type Credentials, loadCredentials } from "../tls/mod.ts";
@@ -222,6 +222,8 @@ export class EphemeralMessenger implements AsyncDisposable {
     const credentials: Credentials | undefined = tls === undefined
       ? undefined
       : await loadCredentials(tls, { clock: this.#clock });
+    // Loaded only when needed: WebSockets ask for permissions that a local messenger does without.
+    const { EphemeralClient } = await import("../federation/mod.ts");
     this.#mustBeOpen();
     const client = new EphemeralClient({
       hubAddr: this.#config.hubAddr,
