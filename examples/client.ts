@@ -17,7 +17,17 @@ interface Settings {
   readonly intervalMs: number;
 }
 
+function parseSettings(value: unknown): Settings {
+  const { client, intervalMs } = value as Partial<Settings>;
+  if (typeof client !== "string") throw new TypeError("client: expected a string");
+  if (typeof intervalMs !== "number") throw new TypeError("intervalMs: expected a number");
+  return { client, intervalMs };
+}
+
 await using messenger = await Messenger.open("client.yaml");
+messenger.registerPayloadType("com.example.Settings", parseSettings);
+messenger.registerPayloadType("com.example.Load");
+
 let timer = setInterval(measure, 2_000);
 await messenger.subscribe<Settings>("settings", "timer", ({ payload }) => {
   if (payload.client !== messenger.instanceName) return;

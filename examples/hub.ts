@@ -21,9 +21,22 @@
  */
 import { Messenger } from "@keyop/messenger";
 
+interface Load {
+  readonly load: number;
+}
+
+function parseLoad(value: unknown): Load {
+  const { load } = value as Partial<Load>;
+  if (typeof load !== "number") throw new TypeError("load: expected a number");
+  return { load };
+}
+
 await using messenger = await Messenger.open("hub.yaml");
+messenger.registerPayloadType("com.example.Load", parseLoad);
+messenger.registerPayloadType("com.example.Settings");
+
 const told = new Set<string>();
-await messenger.subscribe<{ load: number }>("readings", "display", async (message) => {
+await messenger.subscribe<Load>("readings", "display", async (message) => {
   const { origin, payload } = message;
   console.log(`${origin} has a load of ${payload.load.toFixed(2)}`);
   if (told.has(origin)) return;

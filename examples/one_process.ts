@@ -1,8 +1,10 @@
 /**
  * Publishes a reading and handles it, in one process. Run it again: the channel goes on.
  *
+ * Run it in this folder:
+ *
  * ```sh
- * deno run --allow-read=data --allow-write=data examples/one_process.ts
+ * deno run --allow-read=data --allow-write=data one_process.ts
  * ```
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * A sensor without storage: publishes one reading straight to the hub that it is given. When this ends without an error,
- * the hub has stored it.
+ * A sensor without storage: publishes one reading straight to the hub that it is given. When this ends
+ * without an error, the hub has stored it.
  *
  * Run it in this folder while `hub.ts` runs, with certificates for the name `sensor` made as `hub.ts`
  * says:

@@ -15,6 +15,17 @@ export interface Arrival {
   readonly name: string;
 }
 
+/**
+ * Checks that a value is an arrival.
+ *
+ * @throws {TypeError} When it is none.
+ */
+export function parseArrival(value: unknown): Arrival {
+  const { name } = (value ?? {}) as Partial<Arrival>;
+  if (typeof name !== "string") throw new TypeError("name: expected a string");
+  return { name };
+}
+
 /** What a program of the demo tells the one that started it: one line of JSON on standard output. */
 export type DemoEvent =
   | { readonly event: "ready" }

@@ -32,14 +32,16 @@ export class Folder {
    * @param signal Ends the making, with its reason.
    */
   async fill(hubAddr: string, signal: AbortSignal): Promise<void> {
-    await this.#keygen(["ca", "--days", "1"], signal);
-    await Promise.all(ROLES.map(async (role) => {
+    await this.#keygen(["ca"], signal);
+    const filled = await Promise.allSettled(ROLES.map(async (role) => {
       const hosts = role === "hub" ? ["--san", "127.0.0.1"] : [];
-      const ca = ["--ca", "ca.crt", "--ca-key", "ca.key", "--days", "1"];
+      const ca = ["--ca", "ca.crt", "--ca-key", "ca.key"];
       await this.#keygen(["instance", ...ca, "--name", role, ...hosts], signal);
       await Deno.writeTextFile(this.config(role), this.#config(role) + LINKS[role](hubAddr));
       await Deno.mkdir(this.data(role));
     }));
+    // Only now, when none of them writes into the folder any more.
+    for (const each of filled) if (each.status === "rejected") throw each.reason;
   }
 
   /** What a program may read and write is all below here. */

@@ -8,9 +8,10 @@
  * @module
  */
 import { Messenger } from "@keyop/messenger";
-import { type Arrival, ARRIVALS, commands, tell } from "./events.ts";
+import { type Arrival, ARRIVAL_TYPE, ARRIVALS, commands, parseArrival, tell } from "./events.ts";
 
 await using messenger = await Messenger.open(Deno.args[0]!);
+messenger.registerPayloadType(ARRIVAL_TYPE, parseArrival);
 await messenger.subscribe<Arrival>(ARRIVALS, "demo", ({ payload }) => {
   tell({ event: "arrived", name: payload.name });
 });

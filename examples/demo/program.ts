@@ -82,6 +82,7 @@ export class Program {
       if (!this.#isToEnd) onFailure(new Error(`${name} ended ${how}`));
     } catch (error) {
       this.#signal("SIGKILL");
+      await this.#child.status;
       onFailure(new Error(`${name} cannot be followed`, { cause: error }));
     }
   }

@@ -31,9 +31,9 @@ export class Progress {
     return [...this.#waits].map(({ what }) => what).join(" and ");
   }
 
-  /** Readings that were published and not handled. */
-  get underWay(): number {
-    return this.published.difference(this.handled).size;
+  /** How many readings there are, in words. */
+  get counts(): string {
+    return `${this.published.size} published, ${this.handled.size} received so far`;
   }
 
   /** How often the program has come up. */

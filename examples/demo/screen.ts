@@ -4,13 +4,6 @@ import type { Reading } from "./readings.ts";
 export class Screen {
   readonly #began = performance.now();
   readonly #isColoured = Deno.stdout.isTerminal() && !Deno.noColor;
-  readonly #onClosed: (error: Error) => void;
-  #isClosed = false;
-
-  /** @param onClosed Called once when nobody reads any more, as after `| head`. */
-  constructor(onClosed: (error: Error) => void) {
-    this.#onClosed = onClosed;
-  }
 
   /** Something happened to a program. */
   step(text: string): void {
@@ -27,13 +20,7 @@ export class Screen {
 
   /** A line without the time before it. */
   plain(text: string): void {
-    if (this.#isClosed) return;
-    try {
-      console.log(text);
-    } catch (cause) {
-      this.#isClosed = true;
-      this.#onClosed(new Error("nobody reads the output any more", { cause }));
-    }
+    console.log(text);
   }
 
   #line(text: string): void {

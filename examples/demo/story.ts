@@ -43,8 +43,7 @@ export class Story {
    */
   async run(): Promise<void> {
     const { progress } = this;
-    await this.#start("hub");
-    await this.#start("two");
+    await Promise.all([this.#start("hub"), this.#start("two")]);
     await progress.until("client two to arrive at the hub", () => progress.arrived.has("two"));
     await this.#start("one");
     await this.#handle(BEFORE_FIRST_KILL);
@@ -88,7 +87,7 @@ export class Story {
       `${part.name} to come up`,
       () => this.progress.starts(role) > startsBefore,
     );
-    const again = startsBefore > 0 ? ` again: ${this.#counts()}` : "";
+    const again = startsBefore > 0 ? ` again: ${this.progress.counts}` : "";
     screen.step(`${part.name} is up (process ${program.pid})${again}`);
   }
 
@@ -97,12 +96,7 @@ export class Story {
     const program = this.#running.get(role)!;
     this.#running.delete(role);
     await program.kill();
-    screen.step(`${cast[role].name} is killed (SIGKILL): ${this.#counts()}`);
-  }
-
-  #counts(): string {
-    const { published, handled } = this.progress;
-    return `${published.size} published, ${handled.size} received so far`;
+    screen.step(`${cast[role].name} is killed (SIGKILL): ${this.progress.counts}`);
   }
 
   async #publishMore(count: number): Promise<void> {
