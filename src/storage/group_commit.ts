@@ -9,6 +9,7 @@ import {
 } from "../base/mod.ts";
 import { decodeText, MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import { Group, type GroupResult } from "./group.ts";
+import { LineBuffer } from "./line_buffer.ts";
 import type { RecordData } from "./log.ts";
 import { type SegmentWriter, SyncFailure } from "./segment_writer.ts";
 
@@ -58,6 +59,8 @@ export class GroupCommit {
   /** Whether the last group was one record, as it is when a publisher awaits each. */
   #isAlone = false;
   #wroteInTurn = false;
+  #settledInEvent = false;
+  readonly #alone = new LineBuffer();
   #sinceCheck = 0;
   #lastYield: number;
 
@@ -171,8 +174,7 @@ export class GroupCommit {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    this.#gathering.expect(result, resolve, reject);
-    this.#gathering.add(records);
+    this.#gathering.add(records, result, resolve, reject);
     if (!this.#scheduled && !this.#busy) this.#schedule();
   }
 
@@ -195,28 +197,32 @@ export class GroupCommit {
       this.#isAlone = false;
       return undefined;
     }
-    const group = this.#gathering;
-    if (this.#busy || this.#scheduled || group.count > 0 || this.#waiting.length > 0) {
-      return undefined;
-    }
+    if (this.#busy || this.#scheduled || this.#waiting.length > 0) return undefined;
     const { segments, policy } = this.#options;
-    group.add(record);
-    group.encode();
-    const base = this.end;
+    if (policy === "always" && !(this.#settledInEvent && segments.syncsInline)) return undefined;
+    const bytes = this.#alone.encode(record);
+    if (bytes.length > segments.room) return undefined;
     try {
-      if (group.length > segments.room) return undefined;
-      segments.write(group.bytes(0, group.length));
-      this.#commit(group);
+      segments.write(bytes);
     } catch {
       // The usual way tries again until the disk takes it.
       return undefined;
-    } finally {
-      group.clear();
     }
-    if (policy === "periodic") this.#armSync();
     this.#wroteInTurn = true;
     queueMicrotask(this.#endTurn);
+    if (policy === "periodic") this.#armSync();
+    else if (policy === "always") this.#syncAlone();
+    const base = this.end;
+    this.#commit(1, bytes.length);
     return base;
+  }
+
+  #syncAlone(): void {
+    try {
+      this.#options.segments.sync();
+    } catch (error) {
+      throw this.#takeBack(1, error);
+    }
   }
 
   readonly #endTurn = (): void => {
@@ -232,14 +238,14 @@ export class GroupCommit {
     this.#scheduled = false;
     const group = this.#gathering;
     if (this.#busy || group.count === 0) return;
-    this.#isAlone = group.count === 1 && this.#options.policy !== "always";
+    this.#isAlone = group.count === 1;
     this.#gathering = this.#spare;
     this.#spare = group;
     group.encode();
     const { segments, policy } = this.#options;
     if (group.length > segments.room) return void this.#commitAside(group);
     try {
-      segments.write(group.bytes(0, group.length));
+      segments.write(group.bytes());
     } catch (error) {
       return void this.#commitAside(group, error);
     }
@@ -250,7 +256,7 @@ export class GroupCommit {
       this.#options.clock.soon(() => this.#complete(group));
       return;
     }
-    this.#commit(group);
+    this.#settle(group);
     if (this.#waiting.length > 0 || this.#idle !== undefined) this.#release();
   };
 
@@ -275,17 +281,34 @@ export class GroupCommit {
     return true;
   }
 
-  #commit(group: Group): void {
-    const base = this.end;
-    this.end = base + group.length;
-    this.appended += group.count;
+  #commit(records: number, bytes: number): void {
+    this.end += bytes;
+    this.appended += records;
     this.commits++;
     this.#options.onCommit(this.end);
+  }
+
+  #settle(group: Group): void {
+    const base = this.end;
+    this.#commit(group.count, group.length);
+    if (this.#options.policy === "always") this.#noteSettled();
     group.settle(base);
   }
 
+  /**
+   * Who publishes before the event is over continues from a message that was just settled, so that
+   * waiting for more events would gather nobody else.
+   */
+  #noteSettled(): void {
+    if (this.#settledInEvent) return;
+    this.#settledInEvent = true;
+    this.#options.clock.soon(() => {
+      this.#settledInEvent = false;
+    });
+  }
+
   #complete(group: Group): void {
-    this.#commit(group);
+    this.#settle(group);
     this.#release();
   }
 
@@ -365,17 +388,22 @@ export class GroupCommit {
   }
 
   #failSync(group: Group, error: unknown): void {
+    group.fail(this.#takeBack(group.count, error));
+    this.#release();
+  }
+
+  /** Takes records back whose sync failed. @returns What their publishers are told. */
+  #takeBack(records: number, error: unknown): StorageError {
     const { channel, logger } = this.#options;
     logger.error("a sync failed: the records of its group are taken back", {
       channel,
-      records: group.count,
+      records,
       error: messageOf(error),
     });
     this.#options.segments.rollback(this.end);
-    group.fail(
-      new StorageError(`Cannot sync channel "${channel}": ${messageOf(error)}`, { cause: error }),
-    );
-    this.#release();
+    return new StorageError(`Cannot sync channel "${channel}": ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 
   #abandon(group: Group, error: unknown): void {

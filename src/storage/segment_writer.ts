@@ -75,6 +75,11 @@ export class SegmentWriter {
     return this.#options.segmentBytes - this.#last.size;
   }
 
+  /** Whether the next sync blocks rather than giving a promise. */
+  get syncsInline(): boolean {
+    return this.#options.syncer.inline;
+  }
+
   /**
    * Writes whole records at the end.
    *

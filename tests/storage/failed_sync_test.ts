@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { StorageError } from "../../src/base/mod.ts";
+import { turn } from "../helpers/fake_clock.ts";
 import { TestChannel } from "../helpers/test_channel.ts";
 
 const FAILED = "Cannot sync";
@@ -23,6 +24,7 @@ for (const way of ["blocking", "asynchronous"] as const) {
     await using channel = await TestChannel.open({ syncPolicy: "always" });
     if (way === "asynchronous") slowDown(channel);
     await channel.log.append("before", () => undefined);
+    await turn();
     channel.files.fail("sync", { path: "channels/" });
     const group = ["a", "b", "c"].map((text) => channel.log.append(text, () => undefined));
     const batch = channel.log.appendAll(["d", "e"]);
@@ -44,6 +46,7 @@ for (const way of ["blocking", "asynchronous"] as const) {
     await using channel = await TestChannel.open({ syncPolicy: "always" });
     if (way === "asynchronous") slowDown(channel);
     await channel.log.append("before", () => undefined);
+    await turn();
     channel.files.fail("sync", { path: "channels/" });
     assertEquals(await appendEach(channel, ["a", "b"]), []);
     await channel.reopen();
@@ -55,6 +58,7 @@ for (const way of ["blocking", "asynchronous"] as const) {
     await using channel = await TestChannel.open({ syncPolicy: "always", maxPendingBytes: 5 });
     if (way === "asynchronous") slowDown(channel);
     await channel.log.append("before", () => undefined);
+    await turn();
     channel.files.fail("sync", { path: "channels/" });
     const first = assertRejects(() => channel.log.append("first", () => undefined), StorageError);
     const rest = first.then(() => {});
@@ -69,6 +73,7 @@ for (const way of ["blocking", "asynchronous"] as const) {
     await using channel = await TestChannel.open({ syncPolicy: "always", segmentBytes: 10 });
     if (way === "asynchronous") slowDown(channel);
     await channel.log.append("before", () => undefined);
+    await turn();
     for (const nth of [1, 2, 3]) {
       const end = channel.files.fail("sync", { path: "channels/", nth });
       await assertRejects(
@@ -89,6 +94,7 @@ for (const way of ["blocking", "asynchronous"] as const) {
 Deno.test("after a failed sync the segment is written through a new handle", async () => {
   await using channel = await TestChannel.open({ syncPolicy: "always" });
   await channel.log.append("before", () => undefined);
+  await turn();
   channel.files.fail("sync", { path: "channels/" });
   await appendEach(channel, ["a"]);
   const opened = channel.files.count("open", ".jsonl");
@@ -102,6 +108,7 @@ for (const call of ["truncate", "open", "remove", "syncDir"] as const) {
   Deno.test(`records that cannot be taken back at once are by the next write, ${call}`, async () => {
     await using channel = await TestChannel.open({ syncPolicy: "always", segmentBytes: 20 });
     await channel.log.append("before", () => undefined);
+    await turn();
     channel.files.fail("sync", { path: "channels/", nth: 2 });
     let syncs = 0;
     channel.files.onCall = (seen) => {
@@ -121,6 +128,7 @@ for (const call of ["truncate", "open", "remove", "syncDir"] as const) {
 Deno.test("records that cannot be taken back at once are taken back when the channel closes", async () => {
   await using channel = await TestChannel.open({ syncPolicy: "always" });
   await channel.log.append("before", () => undefined);
+  await turn();
   channel.files.fail("sync", { path: "channels/" });
   channel.files.fail("truncate", { path: "channels/" });
   assertEquals(await appendEach(channel, ["a", "b"]), []);
@@ -161,4 +169,14 @@ Deno.test("under always exactly what settled is in the log, whatever fails", asy
     }),
     { numRuns: 150 },
   );
+});
+
+Deno.test("a publisher that awaits each message is told of a failed sync, and goes on", async () => {
+  await using channel = await TestChannel.open({ syncPolicy: "always" });
+  await channel.log.append("before", () => undefined);
+  channel.files.fail("sync", { path: "channels/" });
+  await assertRejects(() => channel.log.append("a", () => undefined), StorageError, FAILED);
+  assertEquals(await channel.log.append("b", (position) => position), 7);
+  await channel.reopen();
+  assertEquals(await channel.texts(), ["before", "b"]);
 });
