@@ -72,6 +72,14 @@ export class FakeClock implements Clock {
     }
   }
 
+  /** Lets time pass until something has come about. */
+  async hurryUp(done: () => boolean): Promise<void> {
+    for (let rounds = 0; !done(); rounds++) {
+      if (rounds === 1_000) throw new Error("it did not come about in a thousand seconds");
+      await this.advance(1_000);
+    }
+  }
+
   /** Waits for a timer of that delay and lets that time pass. */
   async fire(delayMs: number): Promise<void> {
     await this.untilTimer(delayMs);
@@ -90,6 +98,7 @@ export class FakeClock implements Clock {
       await turn();
     }
     this.pass(end - this.#monotonic);
+    await turn();
   }
 
   /** Lets time pass while the program is busy: no timer is called. */

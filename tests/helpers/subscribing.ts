@@ -52,5 +52,8 @@ export async function publish(channel: TestChannel, ...payloads: unknown[]): Pro
 
 /** Settles when a subscriber has handled everything. */
 export async function caughtUp(channel: TestChannel, subscriber: Subscriber): Promise<void> {
-  while (subscriber.position < channel.log.end) await turn(1);
+  for (let turns = 0; subscriber.position < channel.log.end; turns++) {
+    if (turns === 20_000) throw new Error(`the subscriber stays at ${subscriber.position}`);
+    await turn(1);
+  }
 }
