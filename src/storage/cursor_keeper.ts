@@ -16,6 +16,7 @@ export class CursorKeeper {
   #timer: Timer | undefined;
   #saving: Promise<void> | undefined;
   #failures = 0;
+  #ended = false;
 
   /**
    * @param cursor The cursor.
@@ -30,6 +31,8 @@ export class CursorKeeper {
 
   /** Notes a position. A promise, when there is one, is to be awaited before the next message. */
   moveTo(position: Position): void | Promise<void> {
+    // Once closed, the cursor may be somebody else's and further on.
+    if (this.#ended) return;
     this.#position = position;
     if (this.#flushMs === 0) return this.#save(position);
     if (this.#failures >= PAUSE_AFTER_FAILURES) return this.#untilSaved();
@@ -44,6 +47,7 @@ export class CursorKeeper {
     this.#closed.abort();
     this.#timer?.cancel();
     await this.#saving;
+    this.#ended = true;
     if (this.#position !== undefined) await this.#attempt(this.#position);
     this.#cursor.close();
   }

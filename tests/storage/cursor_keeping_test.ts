@@ -193,6 +193,34 @@ Deno.test("closing during a retry leaves the cursor: the message comes again", a
   assertEquals(again.calls.map(({ payload, attempt }) => [payload, attempt]), [[1, 1], [2, 1]]);
 });
 
+Deno.test("a handler that does not finish in five seconds is given up, and its message comes again", async () => {
+  await using channel = await TestChannel.open();
+  await publish(channel, 0, 1);
+  const inbox = new Inbox();
+  const stuck = Promise.withResolvers<void>();
+  inbox.react = () => stuck.promise;
+  const subscriber = await subscribe(channel, inbox);
+  const closed = subscriber.close();
+  await channel.clock.fire(5_000);
+  await closed;
+
+  const again = new Inbox();
+  const next = await subscribe(channel, again);
+  await caughtUp(channel, next);
+  assertEquals(again.payloads, [0, 1]);
+  await next.close();
+  const end = onDisk(channel);
+  assertEquals(end, channel.log.end);
+  channel.files.calls.length = 0;
+  stuck.resolve();
+  await turn();
+  assertEquals(
+    [onDisk(channel), cursorWrites(channel)],
+    [end, 0],
+    "a late handler moved the cursor",
+  );
+});
+
 Deno.test("a handler that fails after its subscriber was given up is not dead-lettered", async () => {
   await using channel = await TestChannel.open();
   await publish(channel, 0);
