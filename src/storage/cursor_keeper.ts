@@ -42,9 +42,14 @@ export class CursorKeeper {
     }, { unref: true });
   }
 
+  /** Ends the pause for a cursor that cannot be written. */
+  endPause(): void {
+    this.#closed.abort();
+  }
+
   /** Writes the last position and frees the cursor. */
   async close(): Promise<void> {
-    this.#closed.abort();
+    this.endPause();
     this.#timer?.cancel();
     await this.#saving;
     this.#ended = true;

@@ -162,6 +162,7 @@ export class Subscriber implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#abort.abort(new DOMException("The subscription is closed", "AbortError"));
+    this.#cursor.endPause();
     const { promise, resolve } = Promise.withResolvers<void>();
     const patience = this.#options.clock.after(CLOSE_PATIENCE_MS, resolve);
     await Promise.race([this.#running, promise]);

@@ -142,6 +142,18 @@ Deno.test("a closed subscriber whose cursor cannot be written says so and closes
   assertEquals(channel.logger.matching("before closing: messages may come again").length, 1);
 });
 
+Deno.test("closing during a pause for a cursor that cannot be written does not hang", async () => {
+  await using channel = await TestChannel.open({ syncPolicy: "none" });
+  const inbox = new Inbox();
+  const subscriber = await subscribe(channel, inbox);
+  channel.files.fail("sync", { path: "reader.offset", times: Infinity });
+  await publish(channel, ...numbers(10));
+  await channel.clock.untilTimer(10);
+  await subscriber.close();
+  assertEquals(inbox.payloads, [0, 1, 2]);
+  assertEquals(channel.clock.running.filter((ms) => ms < 1_000), []);
+});
+
 Deno.test("closing waits for the running handler and keeps what it handled", async () => {
   await using channel = await TestChannel.open();
   await publish(channel, 0, 1);
