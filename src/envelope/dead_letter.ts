@@ -5,7 +5,7 @@ export const DEAD_LETTER_TYPE = "com.keyop.messenger.DeadLetterPayload";
 export interface DeadLetterPayload {
   /** The whole record as it was on its channel. */
   readonly original: Record<string, unknown>;
-  /** How often its handler was called. */
+  /** How often its handler was called again after its first failure. */
   readonly retries: number;
   /** What the handler said the last time. */
   readonly last_error: string;
@@ -19,7 +19,7 @@ const MAX_ERROR_LENGTH = 10_000;
  * The payload of a dead letter, as JSON text. The record stands in it with the bytes that it had.
  *
  * @param original The record's line.
- * @param retries How often its handler was called.
+ * @param retries How often its handler was called again after its first failure.
  * @param lastError What the handler said; cut at 10,000 characters.
  * @param failedAt Milliseconds since 1970.
  * @returns JSON text.

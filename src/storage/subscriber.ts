@@ -284,7 +284,7 @@ export class Subscriber implements AsyncDisposable {
     for (let attempt = 2; !this.#closed; attempt++) {
       const held = error instanceof RetryLater;
       if (!held && spent >= maxRetries) {
-        return this.#giveUp(record, spent + 1, messageOf(error));
+        return this.#giveUp(record, spent, messageOf(error));
       }
       const backoff = Math.min(retryBackoffBaseMs * 2 ** Math.min(spent, 30), retryBackoffMaxMs);
       if (!held) spent++;
@@ -316,7 +316,7 @@ export class Subscriber implements AsyncDisposable {
     return this.#giveUp(record, 0, reason);
   }
 
-  async #giveUp(record: DecodedRecord, attempts: number, lastError: string): Promise<boolean> {
+  async #giveUp(record: DecodedRecord, retries: number, lastError: string): Promise<boolean> {
     const { clock, deadLetter, log, retryBackoffMaxMs } = this.#options;
     if (isDeadLetterChannel(log.channel)) {
       this.#log("error", "a dead letter could not be handled: skipped", {
@@ -325,14 +325,14 @@ export class Subscriber implements AsyncDisposable {
       });
       return true;
     }
-    const payload = encodeDeadLetter(record.text, attempts, lastError, clock.now());
+    const payload = encodeDeadLetter(record.text, retries, lastError, clock.now());
     while (!this.#closed) {
       try {
         await deadLetter(payload, record);
         this.#deadLettered++;
         this.#log("warn", "moved a message to the dead-letter channel", {
           id: record.id,
-          attempts,
+          retries,
           error: lastError,
         });
         return true;

@@ -1,6 +1,10 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PayloadInvalidError } from "../../src/base/mod.ts";
-import { type DeadLetterPayload, decodeEnvelopeText } from "../../src/envelope/mod.ts";
+import {
+  DEAD_LETTER_TYPE,
+  type DeadLetterPayload,
+  decodeEnvelopeText,
+} from "../../src/envelope/mod.ts";
 import { RetryLater } from "../../src/storage/mod.ts";
 import { turn } from "../helpers/fake_clock.ts";
 import { Inbox } from "../helpers/inbox.ts";
@@ -42,6 +46,65 @@ Deno.test("a failing handler is called again after 100 ms, 200 ms and so on up t
   assertEquals(inbox.calls.map(({ attempt }) => attempt), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   assertEquals(subscriber.stats().retries, 8);
   assertEquals(subscriber.stats().delivered, 1);
+});
+
+for (const way of ["throws", "rejects"] as const) {
+  Deno.test(`a message that keeps failing is dead-lettered after its retries: a handler that ${way}`, async () => {
+    await using channel = await TestChannel.open();
+    await publish(channel, { n: 1 }, { n: 2 });
+    const inbox = new Inbox();
+    inbox.react = ({ payload }) => {
+      if ((payload as { n: number }).n !== 1) return;
+      const error = new Error(`failure ${inbox.calls.length}`);
+      if (way === "throws") throw error;
+      return Promise.reject(error);
+    };
+    await using subscriber = await subscribe(channel, inbox, { maxRetries: 2 });
+    for (const waitMs of [100, 200]) await channel.clock.fire(waitMs);
+    await caughtUp(channel, subscriber);
+    assertEquals(inbox.calls.map(({ payload, attempt }) => [payload, attempt]), [
+      [{ n: 1 }, 1],
+      [{ n: 1 }, 2],
+      [{ n: 1 }, 3],
+      [{ n: 2 }, 1],
+    ]);
+    const [letter] = await deadLetters(channel);
+    assertEquals([letter!.retries, letter!.last_error], [2, "failure 3"]);
+    assertEquals(letter!.failed_at, new Date(channel.clock.now()).toISOString());
+    assertEquals(letter!.original.payload, { n: 1 });
+    const { deadLettered, delivered, retries } = subscriber.stats();
+    assertEquals([deadLettered, delivered, retries], [1, 1, 2]);
+  });
+}
+
+Deno.test("without retries a message is dead-lettered after its first failure", async () => {
+  await using channel = await TestChannel.open();
+  await publish(channel, 1);
+  await using subscriber = await subscribe(channel, failing(), { maxRetries: 0 });
+  await caughtUp(channel, subscriber);
+  assertEquals((await deadLetters(channel)).map(({ retries }) => retries), [0]);
+});
+
+Deno.test("a dead letter holds the record with the bytes that it had", async () => {
+  await using channel = await TestChannel.open();
+  // As the Go implementation writes it, with what this runtime would write otherwise.
+  const original = '{"v":1,"id":"6f1c24a1-7a0c-4f0e-9d53-0d2c1b1f5a10",' +
+    '"ts":"2026-01-02T03:04:05.123456789Z","channel":"readings","origin":"go-host",' +
+    '"payload_type":"test","correlation_id":"c-1",' +
+    '"payload":{"html":"\\u003cb\\u003e","big":12345678901234567890,"huge":1e400,"f":1.0}}';
+  await channel.log.append(original, () => undefined);
+  await using subscriber = await subscribe(channel, failing(), { maxRetries: 0 });
+  await caughtUp(channel, subscriber);
+  const log = await channel.logs.open("readings.dead-letter");
+  const [line] = await readTexts(log);
+  const failedAt = new Date(channel.clock.now()).toISOString();
+  assert(line!.endsWith(
+    `"payload":{"original":${original},"retries":0,"last_error":"failure 1",` +
+      `"failed_at":"${failedAt}"}}`,
+  ));
+  const record = decodeEnvelopeText(line!);
+  assertEquals([record.channel, record.payloadType], ["readings.dead-letter", DEAD_LETTER_TYPE]);
+  assertEquals(record.correlationId, "c-1");
 });
 
 Deno.test("the dead letter is on disk before the cursor moves", async () => {
@@ -112,6 +175,25 @@ Deno.test("an asynchronous schema's result is what the handler gets", async () =
   await using subscriber = await subscribe(channel, inbox, { decode });
   await caughtUp(channel, subscriber);
   assertEquals(inbox.payloads, [10, 20]);
+});
+
+Deno.test("RetryLater holds a message without spending a retry", async () => {
+  await using channel = await TestChannel.open();
+  await publish(channel, 1);
+  const inbox = new Inbox();
+  inbox.react = () => {
+    if (inbox.calls.length <= 3) throw new RetryLater(7_777);
+    if (inbox.calls.length === 4) throw new RetryLater();
+    throw new Error("now it failed");
+  };
+  await using subscriber = await subscribe(channel, inbox, { maxRetries: 1 });
+  for (let n = 0; n < 3; n++) await channel.clock.fire(7_777);
+  await channel.clock.fire(100);
+  assertEquals(inbox.calls.length, 5);
+  await channel.clock.fire(100);
+  await caughtUp(channel, subscriber);
+  assertEquals(inbox.calls.map(({ attempt }) => attempt), [1, 2, 3, 4, 5, 6]);
+  assertEquals((await deadLetters(channel)).map(({ retries }) => retries), [1]);
 });
 
 Deno.test("RetryLater takes no negative time", () => {
