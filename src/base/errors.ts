@@ -337,7 +337,11 @@ export function quote(text: string): string {
   return JSON.stringify(shown);
 }
 
-/** The sentence of any thrown value. */
+/** The sentence of any thrown value. Never throws itself: anything can be thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return error instanceof Error ? String(error.message) || error.name : String(error);
+  } catch {
+    return "an error that cannot be shown as text";
+  }
 }
