@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { PayloadInvalidError } from "../../src/base/mod.ts";
 import {
   DEAD_LETTER_TYPE,
@@ -218,4 +218,32 @@ Deno.test("what a dead-letter channel's handler fails on is retried, then skippe
   const [error] = channel.logger.matching("a dead letter could not be handled");
   assertEquals([error!.level, error!.fields.error], ["error", "failure 2"]);
   assertEquals(channel.logs.names(), ["readings", "readings.dead-letter"]);
+});
+
+Deno.test("an error of any kind is a failure like another", async () => {
+  const thrown = [
+    "text",
+    undefined,
+    null,
+    42,
+    Symbol("symbol"),
+    Object.create(null),
+    { toString: () => assert(false, "no text") },
+    Object.assign(new Error(), { message: 5 }),
+    new Error("x".repeat(100_000)),
+  ];
+  await using channel = await TestChannel.open();
+  await publish(channel, ...thrown.keys(), "last");
+  const inbox = new Inbox();
+  inbox.react = ({ payload }) => {
+    if (typeof payload === "number") throw thrown[payload];
+  };
+  await using subscriber = await subscribe(channel, inbox, { maxRetries: 0 });
+  await caughtUp(channel, subscriber);
+  assertEquals(inbox.payloads, [...thrown.keys(), "last"]);
+  const letters = await deadLetters(channel);
+  assertEquals(letters.map(({ original }) => original.payload), [...thrown.keys()]);
+  assertEquals(letters[0]!.last_error, "text");
+  assertEquals(letters.at(-1)!.last_error.length, 10_000);
+  for (const { last_error } of letters) assertMatch(last_error, /./);
 });
