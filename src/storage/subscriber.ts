@@ -85,7 +85,7 @@ const LOGGED_DAMAGE = 10;
 /** Follows one channel for one handler: in order, one message at a time, at least once. */
 export class Subscriber implements AsyncDisposable {
   readonly #options: SubscriberOptions;
-  readonly #reader: LogReader;
+  #reader: LogReader;
   readonly #cursor: CursorKeeper;
   readonly #abort = new AbortController();
   readonly #context: HandlerContext;
@@ -182,6 +182,9 @@ export class Subscriber implements AsyncDisposable {
       } catch (error) {
         if (this.#closed || error instanceof MessengerClosedError) return;
         this.#log("error", "could not read: delivery pauses", { error: messageOf(error) });
+        // What the last block held beyond the position is read again.
+        this.#reader.close();
+        this.#reader = this.#options.log.reader(this.#position);
         await this.#pause(this.#options.retryBackoffMaxMs);
       }
     }

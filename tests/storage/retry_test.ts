@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { PayloadInvalidError } from "../../src/base/mod.ts";
+import { PayloadInvalidError, silentLogger } from "../../src/base/mod.ts";
 import {
   DEAD_LETTER_TYPE,
   type DeadLetterPayload,
@@ -246,4 +246,19 @@ Deno.test("an error of any kind is a failure like another", async () => {
   assertEquals(letters[0]!.last_error, "text");
   assertEquals(letters.at(-1)!.last_error.length, 10_000);
   for (const { last_error } of letters) assertMatch(last_error, /./);
+});
+
+Deno.test("a logger that throws neither stops delivery nor loses a message", async () => {
+  await using channel = await TestChannel.open();
+  await publish(channel, 1, 2, 3);
+  const inbox = failing(1);
+  let refusals = 1;
+  const debug = () => {
+    if (refusals-- > 0) throw new Error("the log is broken");
+  };
+  const logger = { ...silentLogger, debug };
+  await using subscriber = await subscribe(channel, inbox, { logger });
+  await channel.clock.hurryUp(() => subscriber.position === channel.log.end);
+  assertEquals(inbox.payloads.filter((payload) => payload !== 1), [2, 3]);
+  assertEquals(inbox.payloads.indexOf(2) > inbox.payloads.lastIndexOf(1), true);
 });
