@@ -16,6 +16,7 @@ export class CursorKeeper {
   #timer: Timer | undefined;
   #saving: Promise<void> | undefined;
   #failures = 0;
+  #pausing = false;
   #ended = false;
 
   /**
@@ -36,10 +37,7 @@ export class CursorKeeper {
     this.#position = position;
     if (this.#flushMs === 0) return this.#save(position);
     if (this.#failures >= PAUSE_AFTER_FAILURES) return this.#untilSaved();
-    this.#timer ??= this.#clock.after(this.#flushMs, () => {
-      this.#timer = undefined;
-      this.#saving = Promise.resolve(this.#saving).then(() => this.#save(this.#position!));
-    }, { unref: true });
+    this.#arm();
   }
 
   /** Ends the pause for a cursor that cannot be written. */
@@ -57,6 +55,16 @@ export class CursorKeeper {
     this.#cursor.close();
   }
 
+  #arm(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#timer ??= this.#clock.after(this.#flushMs, () => {
+      this.#timer = undefined;
+      // A pause for the cursor writes it by itself.
+      if (this.#pausing) return;
+      this.#saving = Promise.resolve(this.#saving).then(() => this.#save(this.#position!));
+    }, { unref: true });
+  }
+
   #save(position: Position): void | Promise<void> {
     try {
       const pending = this.#cursor.save(position);
@@ -72,27 +80,30 @@ export class CursorKeeper {
 
   #failed(error: unknown): void | Promise<void> {
     this.#failures++;
-    this.#logger.error(
-      this.#failures < PAUSE_AFTER_FAILURES
-        ? "could not write a cursor: messages may come again after a crash"
-        : "could not write a cursor again: delivery pauses until it can",
-      { cursor: this.#cursor.name, error: messageOf(error) },
-    );
-    if (this.#failures >= PAUSE_AFTER_FAILURES && this.#flushMs === 0) return this.#untilSaved();
+    if (this.#failures <= PAUSE_AFTER_FAILURES) {
+      this.#logger.error(
+        this.#failures < PAUSE_AFTER_FAILURES
+          ? "could not write a cursor: messages may come again after a crash"
+          : "could not write a cursor again: delivery pauses until it can",
+        { cursor: this.#cursor.name, error: messageOf(error) },
+      );
+    }
+    if (this.#flushMs > 0) this.#arm();
+    else if (this.#failures >= PAUSE_AFTER_FAILURES) return this.#untilSaved();
   }
 
   async #untilSaved(): Promise<void> {
-    for (let waitMs = RETRY_BASE_MS; !this.#closed.signal.aborted;) {
-      try {
+    this.#pausing = true;
+    try {
+      for (let waitMs = RETRY_BASE_MS;; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
         await delay(this.#clock, waitMs, this.#closed.signal);
-      } catch {
-        return;
+        if (await this.#attempt(this.#position!)) break;
       }
-      if (await this.#attempt(this.#position!)) {
-        this.#logger.info("the cursor could be written again", { cursor: this.#cursor.name });
-        return;
-      }
-      waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
+      this.#logger.info("the cursor could be written again", { cursor: this.#cursor.name });
+    } catch {
+      // Closed meanwhile: closing tries once more.
+    } finally {
+      this.#pausing = false;
     }
   }
 

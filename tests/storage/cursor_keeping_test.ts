@@ -126,7 +126,7 @@ Deno.test("with a flush interval a failed cursor write is tried again without an
   const inbox = new Inbox();
   await using subscriber = await subscribe(channel, inbox, { cursorFlushMs: 500 });
   await caughtUp(channel, subscriber);
-  channel.files.fail("sync", { path: "reader.offset", times: 2 });
+  channel.files.fail("write", { path: "reader.offset", times: 2 });
   for (let n = 0; n < 3; n++) await channel.clock.advance(500);
   assertEquals(onDisk(channel), channel.log.end);
 });
