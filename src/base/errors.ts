@@ -333,6 +333,7 @@ export class EphemeralClosedError extends MessengerError {
 
 /** Quotes a value for a message, cut to a length that fits a log line. */
 export function quote(text: string): string {
+  if (typeof text !== "string") return String(text);
   const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
   return JSON.stringify(shown);
 }

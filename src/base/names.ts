@@ -11,7 +11,7 @@ export const DEAD_LETTER_SUFFIX = ".dead-letter";
 
 /** Whether a text may name a channel or a subscriber: it becomes a file's name. */
 export function isValidName(name: string): boolean {
-  return NAME.test(name) && name !== "." && name !== "..";
+  return typeof name === "string" && NAME.test(name) && name !== "." && name !== "..";
 }
 
 /**
