@@ -12,9 +12,10 @@ import type { PayloadSchema } from "../registry/mod.ts";
 import { type ChannelLog, type Handler, type Message, Subscriber } from "../storage/mod.ts";
 import { assemble, type Parts } from "./assemble.ts";
 import { applyDefaults, type Config, loadConfig } from "./config/mod.ts";
-import { correlationId, serviceName, withCorrelationId, withoutContext } from "./context.ts";
+import { withCorrelationId, withoutContext } from "./context.ts";
 import { iterateMessages } from "./messages.ts";
-import { aborted, unlessAborted } from "./signals.ts";
+import { Publisher } from "./publisher.ts";
+import { aborted } from "./signals.ts";
 import type {
   BatchMessage,
   MessengerOptions,
@@ -54,12 +55,14 @@ const MIB = 1024 * 1024;
  */
 export class Messenger implements AsyncDisposable {
   readonly #parts: Parts;
+  readonly #publisher: Publisher;
   readonly #subscribers = new Map<string, Subscriber>();
   readonly #starting = new Set<string>();
   #closing: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    this.#publisher = new Publisher(parts);
   }
 
   /**
@@ -108,6 +111,10 @@ export class Messenger implements AsyncDisposable {
    * Publishes one message. Settles once it is stored: written to the file under `periodic` and
    * `none`, synced to the disk under `always`. While the disk refuses writes it waits.
    *
+   * The payload is taken as it is when this is called. Messages of one channel are stored in the order
+   * of the calls, whether or not they are awaited: one whose schema is asynchronous holds those behind
+   * it until the schema has answered.
+   *
    * @param channel The channel; it is made when it is new.
    * @param payloadType What the payload is.
    * @param payload Any value that JSON can carry, up to 10 MiB encoded.
@@ -116,6 +123,7 @@ export class Messenger implements AsyncDisposable {
    * @throws {InvalidChannelNameError} When the name is not 1 to 255 characters of `[a-zA-Z0-9._-]`.
    * @throws {ReservedChannelNameError} When the name ends in `.dead-letter`.
    * @throws {PayloadInvalidError} When the schema refuses the payload, or JSON cannot carry it.
+   * @throws {RangeError} When the given id is no UUID.
    * @throws {MessengerClosedError} After `close`.
    * @throws {StorageError} When the sync failed; the message is not stored.
    */
@@ -125,22 +133,7 @@ export class Messenger implements AsyncDisposable {
     payload: unknown,
     options?: PublishOptions,
   ): Promise<Published> {
-    const { logs, maker, seen } = this.#parts;
-    try {
-      this.#mustBeOpen("publish");
-      maker.checkChannel(channel);
-      const log = logs.get(channel);
-      const checking = maker.check(payloadType, payload);
-      if (log === undefined || checking !== undefined || options?.signal !== undefined) {
-        return this.#publishAside(channel, payloadType, payload, options, checking);
-      }
-      const record = maker.make(channel, payloadType, payload, options);
-      const id = maker.lastId;
-      seen?.add(id);
-      return log.append(record, (position) => ({ id, position }));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#publisher.publish(channel, payloadType, payload, options);
   }
 
   /**
@@ -153,26 +146,12 @@ export class Messenger implements AsyncDisposable {
    * @returns Id and position of each.
    * @throws As `publish` does; then none is stored.
    */
-  async publishBatch(
+  publishBatch(
     channel: string,
     messages: readonly BatchMessage[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Published[]> {
-    this.#mustBeOpen("publish");
-    const { logs, maker, seen } = this.#parts;
-    maker.checkChannel(channel);
-    aborted(options.signal);
-    for (const { payloadType, payload } of messages) await maker.check(payloadType, payload);
-    const log = await logs.open(channel);
-    const ids: string[] = [];
-    const records = messages.map((message) => {
-      const record = maker.make(channel, message.payloadType, message.payload, message);
-      ids.push(maker.lastId);
-      return record;
-    });
-    for (const id of ids) seen?.add(id);
-    const positions = await unlessAborted(log.appendAll(records), options.signal);
-    return ids.map((id, index) => ({ id, position: positions[index]! }));
+    return this.#publisher.publishBatch(channel, messages, options.signal);
   }
 
   /**
@@ -298,35 +277,12 @@ export class Messenger implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { federation, logs } = this.#parts;
+    const publishing = this.#publisher.close();
     await Promise.all([...this.#subscribers.values()].map((subscriber) => subscriber.close()));
     this.#subscribers.clear();
+    await publishing;
     await federation?.close();
     await logs.close();
-  }
-
-  async #publishAside(
-    channel: string,
-    payloadType: string,
-    payload: unknown,
-    options: PublishOptions | undefined,
-    checking: void | Promise<void>,
-  ): Promise<Published> {
-    aborted(options?.signal);
-    const { logs, maker, seen } = this.#parts;
-    const context = {
-      ...options,
-      correlationId: options?.correlationId ?? correlationId(),
-      serviceName: options?.serviceName ?? serviceName(),
-    };
-    await checking;
-    const log = await logs.open(channel);
-    const record = maker.make(channel, payloadType, payload, context);
-    const id = maker.lastId;
-    seen?.add(id);
-    return await unlessAborted(
-      log.append(record, (position) => ({ id, position })),
-      options?.signal,
-    );
   }
 
   #start(

@@ -1,0 +1,123 @@
+import { type Clock, MessengerClosedError } from "../base/mod.ts";
+import type { SeenIds } from "../dedup/mod.ts";
+import type { ChannelLog, ChannelLogs } from "../storage/mod.ts";
+import { PublishOrder } from "./publish_order.ts";
+import type { RecordMaker } from "./record_maker.ts";
+import { aborted } from "./signals.ts";
+import type { BatchMessage, Published, PublishOptions } from "./types.ts";
+
+/** What a {@linkcode Publisher} works with. */
+export interface PublisherOptions {
+  readonly logs: ChannelLogs;
+  readonly maker: RecordMaker;
+  /** Ids that have passed through here; undefined when nothing can come back. */
+  readonly seen: SeenIds | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * Takes what the program publishes to the logs. A message is what it was when it was published, and
+ * messages of one channel are stored in the order in which they were published, whoever waits for
+ * what.
+ */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #order = new PublishOrder();
+  #isClosed = false;
+
+  /** @param options Where records go, and who makes them. */
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Publishes one message; see `Messenger.publish`. */
+  publish(
+    channel: string,
+    payloadType: string,
+    payload: unknown,
+    options?: PublishOptions,
+  ): Promise<Published> {
+    const { logs, maker } = this.#options;
+    try {
+      this.#mustBeOpen();
+      maker.checkChannel(channel);
+      aborted(options?.signal);
+      const checking = maker.check(payloadType, payload);
+      // What cannot be encoded is refused before the schema has answered, which then nobody awaits.
+      checking?.catch(() => {});
+      const record = maker.make(channel, payloadType, payload, options);
+      const id = maker.lastId;
+      const append = (log: ChannelLog): Promise<Published> => {
+        this.#mark(id);
+        return log.append(record, (position) => ({ id, position }));
+      };
+      const log = logs.get(channel);
+      if (
+        log !== undefined && checking === undefined && options?.signal === undefined &&
+        !this.#order.mustWait(channel)
+      ) return append(log);
+      return this.#appendInTurn(channel, checking, options?.signal, append);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Publishes several messages in one group; see `Messenger.publishBatch`. */
+  publishBatch(
+    channel: string,
+    messages: readonly BatchMessage[],
+    signal: AbortSignal | undefined,
+  ): Promise<Published[]> {
+    const { maker } = this.#options;
+    const checks: Promise<void>[] = [];
+    const checking = () => Promise.all(checks);
+    try {
+      this.#mustBeOpen();
+      maker.checkChannel(channel);
+      aborted(signal);
+      for (const { payloadType, payload } of messages) {
+        const check = maker.check(payloadType, payload);
+        if (check !== undefined) checks.push(check);
+      }
+      const ids: string[] = [];
+      const records = messages.map((message) => {
+        const record = maker.make(channel, message.payloadType, message.payload, message);
+        ids.push(maker.lastId);
+        return record;
+      });
+      if (records.length === 0) return Promise.resolve([]);
+      return this.#appendInTurn(channel, checking(), signal, async (log) => {
+        for (const id of ids) this.#mark(id);
+        const positions = await log.appendAll(records);
+        return ids.map((id, index) => ({ id, position: positions[index]! }));
+      });
+    } catch (error) {
+      checking().catch(() => {});
+      return Promise.reject(error);
+    }
+  }
+
+  /** Takes nothing more; settles when what was published before is with the logs, or given up. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#order.close(this.#options.clock);
+  }
+
+  #appendInTurn<T>(
+    channel: string,
+    checking: Promise<unknown> | void,
+    signal: AbortSignal | undefined,
+    append: (log: ChannelLog) => Promise<T>,
+  ): Promise<T> {
+    const ready = Promise.resolve(checking).then(() => this.#options.logs.open(channel));
+    return this.#order.inTurn(channel, ready, signal, append);
+  }
+
+  #mark(id: string): void {
+    this.#options.seen?.add(id);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new MessengerClosedError("publish");
+  }
+}
