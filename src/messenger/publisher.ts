@@ -47,19 +47,25 @@ export class Publisher {
       checking?.catch(() => {});
       const record = maker.make(channel, payloadType, payload, options);
       const id = maker.lastId;
-      const append = (log: ChannelLog): Promise<Published> => {
-        this.#mark(id);
-        return log.append(record, (position) => ({ id, position }));
-      };
       const log = logs.get(channel);
       if (
         log !== undefined && checking === undefined && options?.signal === undefined &&
         !this.#order.mustWait(channel)
-      ) return append(log);
-      return this.#appendInTurn(channel, checking, options?.signal, append);
+      ) return this.#append(log, record, id);
+      return this.#appendInTurn(
+        channel,
+        checking,
+        options?.signal,
+        (opened) => this.#append(opened, record, id),
+      );
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #append(log: ChannelLog, record: string, id: string): Promise<Published> {
+    this.#mark(id);
+    return log.append(record, (position) => ({ id, position }));
   }
 
   /** Publishes several messages in one group; see `Messenger.publishBatch`. */

@@ -36,6 +36,7 @@ const RETRY_BASE_MS = 10;
 const RETRY_MAX_MS = 1_000;
 const YIELD_CHECK_GROUPS = 16;
 const YIELD_AFTER_MS = 10;
+const LOOKED_AT_WRITES = 16;
 const CLOSE_PATIENCE_MS = 5_000;
 
 const encoder = new TextEncoder();
@@ -59,6 +60,7 @@ export class GroupCommit {
   /** Whether the last group was one record, as it is when a publisher awaits each. */
   #isAlone = false;
   #wroteInTurn = false;
+  #aloneWrites = 0;
   #settledInEvent = false;
   readonly #alone = new LineBuffer();
   #sinceCheck = 0;
@@ -208,8 +210,8 @@ export class GroupCommit {
       // The usual way tries again until the disk takes it.
       return undefined;
     }
-    this.#wroteInTurn = true;
-    queueMicrotask(this.#endTurn);
+    // Looking at each turn would cost as much as encoding; a sync costs far more than looking.
+    if (policy === "always" || ++this.#aloneWrites % LOOKED_AT_WRITES === 0) this.#lookAtTurn();
     if (policy === "periodic") this.#armSync();
     else if (policy === "always") this.#syncAlone();
     const base = this.end;
@@ -223,6 +225,11 @@ export class GroupCommit {
     } catch (error) {
       throw this.#takeBack(1, error);
     }
+  }
+
+  #lookAtTurn(): void {
+    this.#wroteInTurn = true;
+    queueMicrotask(this.#endTurn);
   }
 
   readonly #endTurn = (): void => {
