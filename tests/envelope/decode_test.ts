@@ -101,6 +101,14 @@ Deno.test("a record with any one character changed is read as a JSON parser read
   );
 });
 
+Deno.test("an id that looks 36 characters long, with another key inside, is read right", () => {
+  const text =
+    `{"v":1,"id":"a","x":"bbbbbbbbbbbbbbbbbbbbbbbbbbbb","ts":"t","channel":"c","origin":"o",` +
+    `"payload_type":"p","payload":1}`;
+  assertEquals(text.indexOf('","ts"') - text.indexOf("a"), 36);
+  assertEquals(decodeEnvelopeText(text).id, "a");
+});
+
 Deno.test("of a key that stands twice the last one counts", () => {
   const start = record().slice(0, -1);
   const twice = `${start},"id":"second","route":["a"],"route":["b"],"payload":2}`;
