@@ -35,6 +35,9 @@ class CanonicalRecord implements DecodedRecord {
     readonly payload: unknown,
   ) {}
 
+  get payloadAt(): number {
+    return this.tsEnd + this.header.text.length - PAYLOAD.length;
+  }
   get id(): string {
     return this.text.slice(START.length, ID_END);
   }

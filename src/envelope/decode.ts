@@ -10,6 +10,11 @@ const NO_ROUTE: readonly string[] = [];
 export interface DecodedRecord extends Envelope {
   /** The whole line. */
   readonly text: string;
+  /**
+   * Where the comma before `"payload"` stands, in a record that is spelt as both implementations do:
+   * each key once, in its order, the payload last. -1 in any other.
+   */
+  readonly payloadAt: number;
 }
 
 /** The bytes of a line as text; throws `EnvelopeError` when they are no UTF-8. */
@@ -73,6 +78,7 @@ class Decoded implements DecodedRecord {
     readonly route: readonly string[],
     readonly payload: unknown,
     readonly text: string,
+    readonly payloadAt: number,
   ) {}
 }
 
@@ -107,6 +113,7 @@ function decodeAny(text: string): DecodedRecord {
     routeOf(fields),
     fields.payload,
     text,
+    -1,
   );
 }
 

@@ -1,8 +1,6 @@
 import type { DecodedRecord } from "./decode.ts";
 import { effectiveRoute, EnvelopeError } from "./envelope.ts";
 
-const CANONICAL_PAYLOAD = ',"payload":';
-
 /**
  * The record's text with one more name on its route. All else keeps its bytes: a number too precise
  * for this runtime, or an escape that the writer chose, is stored as it came.
@@ -13,14 +11,12 @@ const CANONICAL_PAYLOAD = ',"payload":';
  * @throws {EnvelopeError} When a key stands in the record twice.
  */
 export function withRoute(record: DecodedRecord, instanceName: string): string {
-  const { text } = record;
+  const { text, payloadAt } = record;
   const route = JSON.stringify([...effectiveRoute(record), instanceName]);
-  if (record.route.length === 0) {
-    // Nothing before a canonical payload can hold this text: a quote inside a string is escaped.
-    const payload = text.indexOf(CANONICAL_PAYLOAD);
-    if (payload >= 0 && isCanonicalUpTo(text, payload)) {
-      return `${text.slice(0, payload)},"route":${route}${text.slice(payload)}`;
-    }
+  if (payloadAt >= 0) {
+    // Nothing before the payload can hold the key's text but the key: a quote in a string is escaped.
+    const end = record.route.length === 0 ? payloadAt : text.lastIndexOf(',"route":', payloadAt);
+    return `${text.slice(0, end)},"route":${route}${text.slice(payloadAt)}`;
   }
   const members = topLevelMembers(text);
   const existing = members.get("route");
@@ -29,14 +25,6 @@ export function withRoute(record: DecodedRecord, instanceName: string): string {
   }
   const payload = members.get("payload")!;
   return `${text.slice(0, payload.keyStart)}"route":${route},${text.slice(payload.keyStart)}`;
-}
-
-/** Whether every member before the index is a plain string or number, so that nothing nests there. */
-function isCanonicalUpTo(text: string, index: number): boolean {
-  const opening = text.indexOf("{", 1);
-  if (opening >= 0 && opening < index) return false;
-  const list = text.indexOf("[");
-  return list < 0 || list > index;
 }
 
 interface Member {
