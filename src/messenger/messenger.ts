@@ -1,21 +1,13 @@
-import {
-  AlreadySubscribedError,
-  deadLetterChannelOf,
-  isDeadLetterChannel,
-  MessengerClosedError,
-  SubscriberNotFoundError,
-  validateChannelName,
-  validateSubscriberId,
-} from "../base/mod.ts";
+import { deadLetterChannelOf, isDeadLetterChannel } from "../base/mod.ts";
 import { DEAD_LETTER_TYPE } from "../envelope/mod.ts";
 import type { PayloadSchema } from "../registry/mod.ts";
 import { type ChannelLog, type Handler, type Message, Subscriber } from "../storage/mod.ts";
 import { assemble, type Parts } from "./assemble.ts";
 import { applyDefaults, type Config, loadConfig } from "./config/mod.ts";
-import { withCorrelationId, withoutContext } from "./context.ts";
+import { withCorrelationId } from "./context.ts";
 import { iterateMessages } from "./messages.ts";
 import { Publisher } from "./publisher.ts";
-import { aborted } from "./signals.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import type {
   BatchMessage,
   MessengerOptions,
@@ -56,13 +48,16 @@ const MIB = 1024 * 1024;
 export class Messenger implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #publisher: Publisher;
-  readonly #subscribers = new Map<string, Subscriber>();
-  readonly #starting = new Set<string>();
+  readonly #subscriptions: Subscriptions;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
     this.#publisher = new Publisher(parts);
+    this.#subscriptions = new Subscriptions(
+      parts.logs,
+      (log, id, handler, options) => this.#start(log, id, handler, options),
+    );
   }
 
   /**
@@ -167,6 +162,8 @@ export class Messenger implements AsyncDisposable {
    * @throws {AlreadySubscribedError} When this subscriber runs already.
    * @throws {InvalidChannelNameError} When the channel's name is none.
    * @throws {InvalidSubscriberIdError} When the id is none.
+   * @throws {RangeError} When an option is out of its range.
+   * @throws {MessengerClosedError} After `close`.
    * @throws {StorageError} When the cursor cannot be used.
    */
   async subscribe<T = unknown>(
@@ -175,25 +172,13 @@ export class Messenger implements AsyncDisposable {
     handler: Handler<T>,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    this.#mustBeOpen("subscribe");
-    validateChannelName(channel);
-    validateSubscriberId(subscriberId);
-    aborted(options.signal);
-    const key = `${channel}/${subscriberId}`;
-    if (this.#subscribers.has(key) || this.#starting.has(key)) {
-      throw new AlreadySubscribedError(channel, subscriberId);
-    }
-    this.#starting.add(key);
-    try {
-      const log = await this.#parts.logs.open(channel);
-      const subscriber = await withoutContext(() =>
-        this.#start(log, subscriberId, handler as Handler, options)
-      );
-      this.#subscribers.set(key, subscriber);
-      return this.#subscription(key, channel, subscriberId, subscriber, options.signal);
-    } finally {
-      this.#starting.delete(key);
-    }
+    const { subscription } = await this.#subscriptions.subscribe(
+      channel,
+      subscriberId,
+      handler as Handler,
+      options,
+    );
+    return subscription;
   }
 
   /**
@@ -202,8 +187,9 @@ export class Messenger implements AsyncDisposable {
    *
    * @param channel The channel.
    * @param subscriberId Names the subscriber's cursor.
-   * @param options As for `subscribe`.
-   * @returns The messages; leaving the loop ends the subscription.
+   * @param options As for `subscribe`. The signal ends the loop, also while it waits.
+   * @returns The messages; leaving the loop ends the subscription, closing the messenger ends the loop.
+   * @throws As `subscribe` does, when the first message is asked for.
    *
    * @example
    * ```ts
@@ -225,30 +211,22 @@ export class Messenger implements AsyncDisposable {
     options: SubscribeOptions = {},
   ): AsyncGenerator<Message<T>, void, void> {
     return iterateMessages<T>(
-      (handler) => this.subscribe<T>(channel, subscriberId, handler, options),
+      (handler) =>
+        this.#subscriptions.subscribe(channel, subscriberId, handler as Handler, options),
       options.signal,
     );
   }
 
   /**
-   * Forgets a subscriber: ends it when it runs, and removes its cursor.
+   * Forgets a subscriber: ends it when it runs, as closing its subscription does, and removes its
+   * cursor.
    *
    * @param channel The channel.
    * @param subscriberId The subscriber's id.
    * @throws {SubscriberNotFoundError} When there is none.
    */
-  async unsubscribe(channel: string, subscriberId: string): Promise<void> {
-    this.#mustBeOpen("unsubscribe");
-    validateChannelName(channel);
-    validateSubscriberId(subscriberId);
-    const key = `${channel}/${subscriberId}`;
-    await this.#subscribers.get(key)?.close();
-    this.#subscribers.delete(key);
-    const known = this.#parts.logs.names().includes(channel);
-    const log = known ? await this.#parts.logs.open(channel) : undefined;
-    if (!await log?.removeCursor(subscriberId)) {
-      throw new SubscriberNotFoundError(channel, subscriberId);
-    }
+  unsubscribe(channel: string, subscriberId: string): Promise<void> {
+    return this.#subscriptions.unsubscribe(channel, subscriberId);
   }
 
   /** What the messenger knows of itself: channels, subscribers, links. */
@@ -257,7 +235,7 @@ export class Messenger implements AsyncDisposable {
     return {
       instanceName: name,
       channels: logs.names().flatMap((channel) => logs.get(channel)?.stats() ?? []),
-      subscribers: [...this.#subscribers.values()].map((subscriber) => subscriber.stats()),
+      subscribers: this.#subscriptions.stats(),
       ...federation?.stats(),
     };
   }
@@ -277,12 +255,12 @@ export class Messenger implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { federation, logs } = this.#parts;
-    const publishing = this.#publisher.close();
-    await Promise.all([...this.#subscribers.values()].map((subscriber) => subscriber.close()));
-    this.#subscribers.clear();
-    await publishing;
-    await federation?.close();
-    await logs.close();
+    await Promise.all([this.#publisher.close(), this.#subscriptions.close()]);
+    try {
+      await federation?.close();
+    } finally {
+      await logs.close();
+    }
   }
 
   #start(
@@ -339,37 +317,5 @@ export class Messenger implements AsyncDisposable {
     const line = deadLetters.encode(channel, DEAD_LETTER_TYPE, payload, record);
     seen?.add(deadLetters.lastId);
     await log.append(line, () => undefined);
-  }
-
-  #subscription(
-    key: string,
-    channel: string,
-    subscriberId: string,
-    subscriber: Subscriber,
-    signal: AbortSignal | undefined,
-  ): Subscription {
-    const subscribers = this.#subscribers;
-    const close = async (): Promise<void> => {
-      signal?.removeEventListener("abort", close);
-      await subscriber.close();
-      if (subscribers.get(key) === subscriber) subscribers.delete(key);
-    };
-    signal?.addEventListener("abort", close, { once: true });
-    return {
-      channel,
-      subscriberId,
-      get position() {
-        return subscriber.position;
-      },
-      get lagBytes() {
-        return subscriber.stats().lagBytes;
-      },
-      close,
-      [Symbol.asyncDispose]: close,
-    };
-  }
-
-  #mustBeOpen(what: string): void {
-    if (this.#closing !== undefined) throw new MessengerClosedError(what);
   }
 }
