@@ -92,6 +92,8 @@ export class Subscriber implements AsyncDisposable {
   readonly #running: Promise<void>;
   #position: Position;
   #closing: Promise<void> | undefined;
+  /** Whether the cursor was given away: what ends after that has come too late. */
+  #released = false;
   #lastYield: number;
   #sinceCheck = 0;
   #lagging = false;
@@ -167,6 +169,7 @@ export class Subscriber implements AsyncDisposable {
     const patience = this.#options.clock.after(CLOSE_PATIENCE_MS, resolve);
     await Promise.race([this.#running, promise]);
     patience.cancel();
+    this.#released = true;
     this.#reader.close();
     await this.#cursor.close();
   }
@@ -199,6 +202,7 @@ export class Subscriber implements AsyncDisposable {
       if (this.#closed) return;
       const pending = this.#deliver(record);
       if (pending !== undefined && !await pending) return;
+      if (this.#released) return;
       const saved = this.#moveTo(record.next);
       if (saved !== undefined) await saved;
       if (this.#mustYield()) await this.#yield();
@@ -243,7 +247,7 @@ export class Subscriber implements AsyncDisposable {
     }
     if (payload instanceof Promise) {
       return payload.then(
-        (value) => this.#call(record, value, stored.position) ?? true,
+        (value) => !this.#closed && (this.#call(record, value, stored.position) ?? true),
         (error) => this.#refuse(record, error),
       );
     }
