@@ -21,4 +21,9 @@ export {
   decodeText,
 } from "./decode.ts";
 export { withRoute } from "./route.ts";
-export { DEAD_LETTER_TYPE, type DeadLetterPayload, encodeDeadLetter } from "./dead_letter.ts";
+export {
+  DEAD_LETTER_TYPE,
+  type DeadLetterPayload,
+  encodeDeadLetter,
+  fittingDeadLetter,
+} from "./dead_letter.ts";

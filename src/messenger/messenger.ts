@@ -19,6 +19,8 @@ import type {
 } from "./types.ts";
 
 const MIB = 1024 * 1024;
+/** What a dead letter repeats of its record's sender is cut at this length. */
+const MAX_REPEATED_LENGTH = 10_000;
 
 /**
  * A message bus inside the program: durable channels in one data directory, durable subscribers, and
@@ -314,7 +316,10 @@ export class Messenger implements AsyncDisposable {
     const { deadLetters, logs, seen } = this.#parts;
     const channel = deadLetterChannelOf(record.channel);
     const log = await logs.open(channel);
-    const line = deadLetters.encode(channel, DEAD_LETTER_TYPE, payload, record);
+    const line = deadLetters.encode(channel, DEAD_LETTER_TYPE, payload, {
+      correlationId: record.correlationId.slice(0, MAX_REPEATED_LENGTH),
+      serviceName: record.serviceName.slice(0, MAX_REPEATED_LENGTH),
+    });
     seen?.add(deadLetters.lastId);
     await log.append(line, () => undefined);
   }

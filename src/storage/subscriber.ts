@@ -12,8 +12,8 @@ import {
   type DecodedRecord,
   decodeEnvelope,
   decodeEnvelopeText,
-  encodeDeadLetter,
   EnvelopeError,
+  fittingDeadLetter,
 } from "../envelope/mod.ts";
 import { CursorKeeper } from "./cursor_keeper.ts";
 import type { ChannelLog, Cursor, LogReader, Position, StoredRecord } from "./log.ts";
@@ -332,7 +332,7 @@ export class Subscriber implements AsyncDisposable {
       });
       return true;
     }
-    const payload = encodeDeadLetter(record.text, retries, lastError, clock.now());
+    const payload = fittingDeadLetter(record, retries, lastError, clock.now());
     while (!this.#closed) {
       try {
         await deadLetter(payload, record);
