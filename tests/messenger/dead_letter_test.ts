@@ -229,7 +229,8 @@ Deno.test("while dead letters cannot be stored the message waits, and the cursor
 
 Deno.test("whatever a handler throws has its place in the dead letter", async () => {
   await using pi = await TestMessenger.open({ subscribers: { maxRetries: 0 } });
-  const thrown: unknown[] = ["a text", undefined, null, 42, { message: "looks like one" }];
+  const nothing = Object.create(null);
+  const thrown = ["a text", undefined, null, 42, { message: "looks like one" }, nothing];
   const inbox = new Inbox();
   inbox.react = ({ payload }) => {
     throw thrown[Number(payload)];
@@ -239,6 +240,31 @@ Deno.test("whatever a handler throws has its place in the dead letter", async ()
   await pi.logger.until("moved a message", thrown.length);
   assertEquals(
     pi.lines(LETTERS).map((line) => letter(line).last_error),
-    ["a text", "undefined", "null", "42", "[object Object]"],
+    ["a text", "undefined", "null", "42", "[object Object]", "an object without a text"],
   );
+});
+
+Deno.test("a logger that throws costs no message", async () => {
+  const broken = {
+    debug() {
+      throw new Error("the log is full");
+    },
+    info() {},
+    warn() {},
+    error() {},
+  };
+  const options = { retryBackoffBaseMs: 1, retryBackoffMaxMs: 5 };
+  await using pi = await TestMessenger.open({ subscribers: options }, { logger: broken });
+  const inbox = new Inbox();
+  let failures = 3;
+  inbox.react = () => {
+    if (failures-- > 0) throw new Error("no use");
+  };
+  await pi.messenger.publishBatch(
+    "readings",
+    [1, 2, 3].map((payload) => ({ payloadType: TYPE, payload })),
+  );
+  await pi.messenger.subscribe("readings", "display", inbox.handler, { from: "start" });
+  await eventually("the end", () => pi.messenger.stats().subscribers[0]!.delivered === 3);
+  assertEquals(inbox.payloads, [1, 1, 1, 1, 2, 3]);
 });
