@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
+  type DecodedRecord,
   decodeEnvelopeText,
   effectiveRoute,
   EnvelopeError,
@@ -31,6 +32,12 @@ function unrouted(text: string, route: string, { members }: WrittenRecord): stri
   return results;
 }
 
+/** What a route must not change. */
+function restOf(record: DecodedRecord): unknown[] {
+  const { id, ts, channel, origin, payloadType, correlationId, serviceName, payload } = record;
+  return [id, ts, channel, origin, payloadType, correlationId, serviceName, payload];
+}
+
 Deno.test("a route is written into a record of any spelling, and all else keeps its bytes", () => {
   fc.assert(
     fc.property(anyRecord, anyText, (written, name) => {
@@ -39,7 +46,7 @@ Deno.test("a route is written into a record of any spelling, and all else keeps 
       const route = [...effectiveRoute(before), name];
       const after = decodeEnvelopeText(text);
       assertEquals(after.route, route);
-      assertEquals({ ...before, text, route, payloadAt: 0 }, { ...after, payloadAt: 0 });
+      assertEquals(restOf(after), restOf(before));
       assert(
         unrouted(text, JSON.stringify(route), written).includes(written.text),
         `other bytes changed: ${text}`,

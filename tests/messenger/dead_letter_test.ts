@@ -53,7 +53,7 @@ Deno.test("a failing message comes again after growing waits, then goes to the d
   assertEquals([line!.correlation_id, line!.service_name], ["order-17", "heating"]);
   assertEquals(Object.keys(letter(line!)), ["original", "retries", "last_error", "failed_at"]);
   assertEquals(letter(line!).original, { ...original });
-  assertEquals([letter(line!).original.id, letter(line!).retries], [id, 6]);
+  assertEquals([letter(line!).original.id, letter(line!).retries], [id, 5]);
   assertEquals(letter(line!).last_error, "no use");
   const [stats] = pi.messenger.stats().subscribers;
   assertEquals([stats!.delivered, stats!.retries, stats!.deadLettered], [0, 5, 1]);
@@ -75,7 +75,7 @@ Deno.test("options of a subscription replace the configured retries", async () =
   await own.until(3);
   await pi.logger.until("moved a message", 2);
   assertEquals([configured.calls.length, own.calls.length], [1, 3]);
-  assertEquals(pi.lines(LETTERS).map((line) => letter(line).retries), [1, 3]);
+  assertEquals(pi.lines(LETTERS).map((line) => letter(line).retries), [0, 2]);
 });
 
 Deno.test("the message behind a failing one waits for it, and order stays", async () => {
@@ -240,7 +240,14 @@ Deno.test("whatever a handler throws has its place in the dead letter", async ()
   await pi.logger.until("moved a message", thrown.length);
   assertEquals(
     pi.lines(LETTERS).map((line) => letter(line).last_error),
-    ["a text", "undefined", "null", "42", "[object Object]", "an object without a text"],
+    [
+      "a text",
+      "undefined",
+      "null",
+      "42",
+      "[object Object]",
+      "an error that cannot be shown as text",
+    ],
   );
 });
 
