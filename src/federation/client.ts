@@ -26,12 +26,15 @@ export interface HubTarget extends ConfiguredHub {
 
 /** Options of a {@linkcode HubClient}. */
 export interface HubClientOptions {
+  /** What it shares with the rest of the instance. */
   readonly context: FederationContext;
+  /** The hub, and what to exchange with it. */
   readonly hub: HubTarget;
   /** Certificates; without them the connection is neither encrypted nor proven. */
   readonly credentials?: Credentials;
-  /** @default {"1.3"} */
+  /** Lowest version of TLS. @default {"1.3"} */
   readonly minVersion?: TlsVersion;
+  /** Waits between attempts to connect. */
   readonly backoff?: BackoffOptions;
   /** How to open a link. @default {dialWebSocket} */
   readonly dial?: Dial;
@@ -46,6 +49,7 @@ export interface HubClientStats {
   readonly addr: string;
   /** The hub's name, while connected. */
   readonly name: string | undefined;
+  /** What it is doing. */
   readonly state: HubClientState;
   /** Since when, in milliseconds since 1970. */
   readonly since: number;
@@ -55,6 +59,7 @@ export interface HubClientStats {
   readonly connections: number;
   /** Counts of all connections together. */
   readonly totals: SessionStats;
+  /** How far the hub is behind. */
   readonly channels: readonly ChannelLag[];
 }
 
@@ -233,7 +238,7 @@ export class HubClient {
     this.#connections++;
     this.#enter("connected", "");
     logger.info("connected to hub", { hub: addr, name });
-    audit.record({ event: "peer_connected", peer: name, peer_addr: addr });
+    audit.record({ event: "peer_connected", peer: name, peerAddr: addr });
   }
 
   #disconnected({ code, reason }: LinkEnd): void {
@@ -241,7 +246,7 @@ export class HubClient {
     const name = this.#hubName!;
     this.#hubName = undefined;
     const detail = `${code} ${reason}`.trim();
-    this.#context.audit.record({ event: "peer_disconnected", peer: name, peer_addr: addr, detail });
+    this.#context.audit.record({ event: "peer_disconnected", peer: name, peerAddr: addr, detail });
   }
 
   /** Logs why there is no connection, unless that is what was said last. */

@@ -16,28 +16,41 @@ import { ThrottledLog } from "./throttled_log.ts";
 export interface FederationContextOptions {
   /** Name of this instance: it goes on the route of what is stored here. */
   readonly instanceName: string;
+  /** Every channel of this instance. */
   readonly logs: ChannelLogs;
   /** Memory of ids; publishing marks its ids in the same one. */
   readonly seen: SeenIds;
+  /** What differs from the defaults. */
   readonly limits?: Partial<FederationLimits>;
+  /** What tells the time. @default {systemClock} */
   readonly clock?: Clock;
+  /** Where jitter comes from. @default {systemRandom} */
   readonly random?: Random;
+  /** Where faults and changes of state are logged. @default {silentLogger} */
   readonly logger?: Logger;
+  /** Where audit events go. @default {silentAudit} */
   readonly audit?: AuditSink;
 }
 
 /** What the hub and the clients of one instance share. */
 export interface FederationContext {
+  /** Name of this instance. */
   readonly instanceName: string;
+  /** Every channel of this instance. */
   readonly logs: ChannelLogs;
   /** Where everything that links bring is stored, once. */
   readonly intake: Intake;
+  /** How much and how long. */
   readonly limits: FederationLimits;
+  /** Time. */
   readonly clock: Clock;
+  /** Jitter of reconnection. */
   readonly random: Random;
+  /** Where faults and changes of state are logged. */
   readonly logger: Logger;
   /** For what a peer can cause as often as it likes. */
   readonly throttled: ThrottledLog;
+  /** Where the audit events go. */
   readonly audit: AuditSink;
 }
 

@@ -14,7 +14,9 @@ export interface SweepOptions {
 
 /** A cursor that was removed. */
 export interface RemovedCursor {
+  /** Channel that it was a place in. */
   readonly channel: string;
+  /** Its name. */
   readonly cursor: string;
 }
 

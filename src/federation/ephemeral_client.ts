@@ -36,21 +36,27 @@ export interface EphemeralClientOptions {
   readonly hubAddr: string;
   /** Common Name that the hub's certificate must have, in place of the dialled host. */
   readonly hubName?: string;
+  /** Name of this instance; with certificates theirs counts. */
   readonly instanceName: string;
   /** Channels to ask for, beside those that are subscribed to before `connect`. */
   readonly subscribe?: readonly string[];
   /** Certificates; without them the connection is neither encrypted nor proven. */
   readonly credentials?: Credentials;
-  /** @default {"1.3"} */
+  /** Lowest version of TLS. @default {"1.3"} */
   readonly minVersion?: TlsVersion;
   /** Dial again after the connection broke. @default {true} */
   readonly autoReconnect?: boolean;
+  /** Waits between attempts to connect again. */
   readonly backoff?: BackoffOptions;
+  /** What differs from the defaults. */
   readonly limits?: Partial<FederationLimits>;
   /** Records that may be sent and not yet acknowledged; further ones wait. @default {256} */
   readonly writeQueueSize?: number;
+  /** What tells the time. @default {systemClock} */
   readonly clock?: Clock;
+  /** Where jitter comes from. @default {systemRandom} */
   readonly random?: Random;
+  /** Where faults and changes of state are logged. @default {silentLogger} */
   readonly logger?: Logger;
   /** How to open a link. @default {dialWebSocket} */
   readonly dial?: Dial;
@@ -332,7 +338,8 @@ export class EphemeralClient {
     const { hubAddr, autoReconnect = true } = this.#options;
     const { code, reason } = end;
     this.#logger.warn("connection to hub is lost", { hub: hubAddr, code, reason });
-    if (isRejection(code)) this.#rejected(end);
+    // 4400 in the middle of things is a fault of this connection, and not said of the client.
+    if (code === CloseCode.notAllowed) this.#rejected(end);
     else if (autoReconnect) this.#reconnecting = this.#reconnect(end);
     else {
       this.#isLost = true;

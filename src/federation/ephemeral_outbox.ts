@@ -1,11 +1,9 @@
-import { type Clock, MessengerError, type Timer } from "../base/mod.ts";
+import { type Clock, MessengerError } from "../base/mod.ts";
+import { AckWatch } from "./ack_watch.ts";
 import { CloseCode } from "./close_codes.ts";
-import { type FederationLimits, ORIGINAL_MAX_RECORD_BYTES } from "./limits.ts";
+import { batchBytes, type FederationLimits, ORIGINAL_MAX_RECORD_BYTES } from "./limits.ts";
 import type { Link } from "./link.ts";
 import { encodeDataFrame, type Handshake, WireError } from "./wire.ts";
-
-/** Room for the lengths in a frame to an original, which may count them. */
-const ORIGINAL_FRAMING_BYTES = 4_096;
 
 /** A record that waits for the hub's acknowledgement. */
 export interface Outgoing {
@@ -19,6 +17,7 @@ export interface Outgoing {
 
 interface SentFrame {
   readonly items: readonly Outgoing[];
+  readonly bytes: number;
   readonly lastId: string;
 }
 
@@ -45,7 +44,7 @@ export class EphemeralOutbox {
   #recordsSent = 0;
   #hasRoom = true;
   #isClosed = false;
-  #ackTimer: Timer | undefined;
+  readonly #ackWatch: AckWatch;
 
   /** @param options The link, and what is to be sent. */
   constructor(options: EphemeralOutboxOptions) {
@@ -53,8 +52,17 @@ export class EphemeralOutbox {
     this.#options = options;
     this.#window = Math.min(limits.window, hub.window ?? limits.window);
     this.#maxRecordBytes = hub.maxRecordBytes ?? ORIGINAL_MAX_RECORD_BYTES;
-    const roomBytes = hub.maxRecordBytes === undefined ? ORIGINAL_FRAMING_BYTES : 0;
-    this.#batchBytes = Math.min(limits.maxBatchBytes, this.#maxRecordBytes - roomBytes);
+    this.#batchBytes = batchBytes(limits, hub.maxRecordBytes);
+    this.#ackWatch = new AckWatch({
+      clock: options.clock,
+      timeoutMs: limits.ackTimeoutMs,
+      oldestBytes: () => this.#sent[0]?.bytes,
+      isHeld: () => options.link.paused,
+      onExpired: (waitedMs) => {
+        const reason = `no acknowledgement for ${Math.round(waitedMs)} ms`;
+        options.link.close(CloseCode.goingAway, reason);
+      },
+    });
   }
 
   /** Sends as much as may be sent now. */
@@ -66,10 +74,11 @@ export class EphemeralOutbox {
     ) {
       const items = this.#pick(writeQueueSize - this.#recordsSent);
       if (items.length === 0) continue;
-      this.#sent.push({ items, lastId: items[items.length - 1]!.id });
+      const frame = encodeDataFrame(items.map(({ record }) => record));
+      this.#sent.push({ items, bytes: frame.length, lastId: items[items.length - 1]!.id });
       this.#recordsSent += items.length;
-      if (this.#ackTimer === undefined) this.#watchAcks();
-      this.#hasRoom = link.send(encodeDataFrame(items.map(({ record }) => record)));
+      if (this.#sent.length === 1) this.#ackWatch.progress();
+      this.#hasRoom = link.send(frame);
     }
   }
 
@@ -92,9 +101,8 @@ export class EphemeralOutbox {
     }
     this.#sent.shift();
     this.#recordsSent -= frame.items.length;
-    this.#ackTimer?.cancel();
-    this.#ackTimer = undefined;
-    if (this.#sent.length > 0) this.#watchAcks();
+    if (this.#sent.length > 0) this.#ackWatch.progress();
+    else this.#ackWatch.stop();
     for (const { resolve } of frame.items) resolve();
     this.pump();
   }
@@ -102,7 +110,7 @@ export class EphemeralOutbox {
   /** Ends it: what was sent and is not acknowledged fails. */
   close(error: unknown): void {
     this.#isClosed = true;
-    this.#ackTimer?.cancel();
+    this.#ackWatch.stop();
     for (const { items } of this.#sent.splice(0)) {
       for (const { reject } of items) reject(error);
     }
@@ -127,14 +135,6 @@ export class EphemeralOutbox {
     }
     waiting.splice(0, taken);
     return items;
-  }
-
-  #watchAcks(): void {
-    const { clock, limits, link } = this.#options;
-    this.#ackTimer = clock.after(limits.ackTimeoutMs, () => {
-      if (link.paused) return this.#watchAcks();
-      link.close(CloseCode.goingAway, `no acknowledgement for ${limits.ackTimeoutMs} ms`);
-    });
   }
 }
 

@@ -20,13 +20,15 @@ const CHANNELS_MAX = 1_000;
 
 /** Options of a {@linkcode Hub}. */
 export interface HubOptions {
+  /** What it shares with the rest of the instance. */
   readonly context: FederationContext;
   /** `host:port`, or `:port` for every address of this machine; port 0 for a free one. */
   readonly listenAddr: string;
+  /** Who may connect, and what they may do. */
   readonly allowedPeers: readonly AllowedPeer[];
   /** Certificates; without them connections are neither encrypted nor proven. */
   readonly credentials?: Credentials;
-  /** @default {"1.3"} */
+  /** Lowest version of TLS. @default {"1.3"} */
   readonly minVersion?: TlsVersion;
   /** Listen without certificates on more than this machine. @default {false} */
   readonly insecure?: boolean;
@@ -54,7 +56,9 @@ export interface HubStats {
   readonly address: string;
   /** Connections of any state. */
   readonly connections: number;
+  /** Everyone who is connected. */
   readonly peers: readonly HubPeerStats[];
+  /** Connections that were turned away. */
   readonly rejected: Readonly<RejectedCounts>;
 }
 
@@ -146,21 +150,12 @@ export class Hub {
 
   /**
    * Changes who may connect and what they may do. Live links follow at once: channels taken away stop,
-   * removed peers are drained and closed.
+   * removed peers are drained and closed. Whoever watches the configuration logs and audits the change.
    *
    * @param allowedPeers Everyone who may connect from now on.
    */
   applyPolicy(allowedPeers: readonly AllowedPeer[]): void {
-    const before = new Set(this.#policy.names);
     this.#policy = new PeerPolicy(allowedPeers);
-    const after = new Set(this.#policy.names);
-    const added = [...after].filter((name) => !before.has(name));
-    const removed = [...before].filter((name) => !after.has(name));
-    this.#context.logger.info("policy of the hub has changed", { added, removed });
-    this.#context.audit.record({
-      event: "policy_reloaded",
-      detail: `${after.size} peers, ${added.length} added, ${removed.length} removed`,
-    });
     for (const peer of this.#peers.values()) {
       const rule = this.#policy.rule(peer.name);
       if (rule !== undefined) peer.apply(rule);
@@ -249,19 +244,20 @@ export class Hub {
     const peer = new HubPeer({ context: this.#context, link, name, handshake, rule });
     const { address } = link.peer;
     const fields = { peer: name, peer_addr: address };
+    const audited = { peer: name, peerAddr: address };
     this.#peers.set(name, peer);
     this.#present.add(peer);
     peer.released.then(() => this.#present.delete(peer));
     peer.ended.then(({ code, reason }) => {
       if (this.#peers.get(name) === peer) this.#peers.delete(name);
       logger.info("peer disconnected", { ...fields, code, reason });
-      audit.record({ event: "peer_disconnected", ...fields, detail: `${code} ${reason}`.trim() });
+      audit.record({ event: "peer_disconnected", ...audited, detail: `${code} ${reason}`.trim() });
     });
     predecessor?.close(CloseCode.replaced, "replaced by a newer connection");
     logger.info("peer connected", { ...fields, ephemeral: handshake.ephemeral });
     audit.record({
       event: "client_connected",
-      ...fields,
+      ...audited,
       ...(handshake.ephemeral && { detail: "ephemeral" }),
     });
     await peer.start(predecessor?.released);
@@ -278,7 +274,7 @@ export class Hub {
       peer_addr: address,
       reason,
     });
-    audit.record({ event: "client_rejected", peer: name, peer_addr: address, detail: reason });
+    audit.record({ event: "client_rejected", peer: name, peerAddr: address, detail: reason });
   }
 
   #misspoke(link: Link, code: number, reason: string): void {
@@ -294,9 +290,10 @@ export class Hub {
 
   #drain(peer: HubPeer): void {
     const { logger, audit } = this.#context;
-    const fields = { peer: peer.name, peer_addr: peer.stats().address };
+    const { address } = peer.stats();
+    const fields = { peer: peer.name, peer_addr: address };
     logger.info("peer is removed from the policy and drained", fields);
-    audit.record({ event: "client_drain", ...fields });
+    audit.record({ event: "client_drain", peer: peer.name, peerAddr: address });
     peer.drain().catch((error) => {
       logger.error("cannot drain a peer", { ...fields, error: messageOf(error) });
     });

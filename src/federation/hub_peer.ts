@@ -10,6 +10,7 @@ import { encodeHandshake, type Handshake } from "./wire.ts";
 
 /** How far a peer is behind on a channel. */
 export interface ChannelLag {
+  /** The channel. */
   readonly channel: string;
   /** First position that it has not acknowledged. */
   readonly position: number;
@@ -19,11 +20,15 @@ export interface ChannelLag {
 
 /** What is known of a connected peer. */
 export interface HubPeerStats extends Partial<SessionStats> {
+  /** Its name. */
   readonly name: string;
+  /** Its address. */
   readonly address: string;
-  /** Milliseconds since 1970. */
+  /** Since when it is connected, in milliseconds since 1970. */
   readonly connectedAt: number;
+  /** Whether it keeps nothing. */
   readonly ephemeral: boolean;
+  /** How far it is behind. */
   readonly channels: readonly ChannelLag[];
 }
 

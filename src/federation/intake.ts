@@ -10,7 +10,9 @@ export class IntakeGroup {
   readonly log: ChannelLog;
   /** Settles with whether they are stored, once that is known. */
   readonly outcome: Promise<boolean>;
+  /** Their lines. */
   readonly records: string[] = [];
+  /** Their ids. */
   readonly ids: string[] = [];
   /** Whose it is. */
   readonly owner: object;
@@ -43,7 +45,9 @@ export class IntakeGroup {
 
 /** Options of {@linkcode Intake}. */
 export interface IntakeOptions {
+  /** Every channel of this instance. */
   readonly logs: ChannelLogs;
+  /** The memory of ids. */
   readonly seen: SeenIds;
   /** Bytes at the end of a channel whose ids are looked up before the first record is taken. */
   readonly warmBytes: number;

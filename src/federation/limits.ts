@@ -23,6 +23,9 @@ export interface FederationLimits {
 /** Records of an original that announces no limit of its own are taken up to this many bytes. */
 export const ORIGINAL_MAX_RECORD_BYTES = 65_536;
 
+/** Room for the lengths in a frame to an original, which may count them. */
+const ORIGINAL_FRAMING_BYTES = 4_096;
+
 /** What a frame may be longer than the longest record, for senders that batch generously. */
 const FRAME_SLACK_BYTES = 4 * 1024 * 1024;
 
@@ -61,6 +64,20 @@ export function federationLimits(limits: Partial<FederationLimits> = {}): Federa
     );
   }
   return all;
+}
+
+/**
+ * Bytes of records to put into one frame.
+ *
+ * @param limits Our limits.
+ * @param peerMaxRecordBytes Longest record that the peer takes; undefined for an original.
+ */
+export function batchBytes(
+  limits: FederationLimits,
+  peerMaxRecordBytes: number | undefined,
+): number {
+  const most = peerMaxRecordBytes ?? ORIGINAL_MAX_RECORD_BYTES - ORIGINAL_FRAMING_BYTES;
+  return Math.min(limits.maxBatchBytes, most);
 }
 
 /** Longest frame in bytes that is taken from a peer. */

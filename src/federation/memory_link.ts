@@ -19,12 +19,15 @@ export interface MemoryLinkOptions {
   readonly loseAfter?: number;
   /** Called when the connection breaks because of `cutAfter`. */
   readonly onCut?: () => void;
+  /** What tells the time. @default {systemClock} */
   readonly clock?: Clock;
 }
 
 /** Two connected ends. */
 export interface MemoryLinkPair {
+  /** One end. */
   readonly first: Link;
+  /** The other end. */
   readonly second: Link;
   /** Breaks the connection: both ends are closed with 1006, and what is on its way is lost. */
   cut(): void;

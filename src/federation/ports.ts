@@ -45,20 +45,24 @@ export interface AuditEvent {
   /** What happened. */
   readonly event: AuditEventName;
   /** UUID of the message; of the last one where the event is about several. */
-  readonly message_id?: string;
+  readonly messageId?: string;
+  /** The channel. */
   readonly channel?: string;
+  /** Which way the message went. */
   readonly direction?: "inbound" | "outbound";
   /** Name of the other instance. */
   readonly peer?: string;
   /** Its address. */
-  readonly peer_addr?: string;
+  readonly peerAddr?: string;
   /** More, for a reader. */
   readonly detail?: string;
-  readonly duration_ms?: number;
+  /** Milliseconds from sending to acknowledgement. */
+  readonly durationMs?: number;
 }
 
 /** Takes audit events. It returns at once and never throws. */
 export interface AuditSink {
+  /** Takes an event. */
   record(event: AuditEvent): void;
 }
 

@@ -266,9 +266,9 @@ export class Receiver {
       event,
       direction: "inbound",
       peer: peer.name,
-      peer_addr: peer.address,
+      peerAddr: peer.address,
       detail: why.slice(0, 200),
-      ...(id !== undefined && { message_id: id.slice(0, 100) }),
+      ...(id !== undefined && { messageId: id.slice(0, 100) }),
       ...(channel !== undefined && { channel: channel.slice(0, 255) }),
     });
   }
@@ -307,9 +307,9 @@ export class Receiver {
       event: "forward",
       direction: "inbound",
       channel: log.channel,
-      message_id: ids[ids.length - 1]!,
+      messageId: ids[ids.length - 1]!,
       peer: peer.name,
-      peer_addr: peer.address,
+      peerAddr: peer.address,
       detail: `${ids.length} records`,
     });
   }

@@ -1,8 +1,9 @@
 import { type Clock, type Logger, messageOf, type Timer } from "../base/mod.ts";
 import type { Block, Position, StoredRecord } from "../storage/mod.ts";
+import { AckWatch } from "./ack_watch.ts";
 import { CloseCode } from "./close_codes.ts";
 import { type InFlight, Lane } from "./lane.ts";
-import { type FederationLimits, ORIGINAL_MAX_RECORD_BYTES } from "./limits.ts";
+import { batchBytes, type FederationLimits, ORIGINAL_MAX_RECORD_BYTES } from "./limits.ts";
 import type { Link } from "./link.ts";
 import type { OutboundChannel } from "./outbound_channel.ts";
 import type { AuditSink } from "./ports.ts";
@@ -14,10 +15,6 @@ import { encodeDataFrame, WireError } from "./wire.ts";
 const STEPS_MAX = 128;
 const READ_RETRY_MIN_MS = 1_000;
 const READ_RETRY_MAX_MS = 30_000;
-/** Room for the lengths in a frame to an original, which may count them. */
-const ORIGINAL_FRAMING_BYTES = 4_096;
-/** A large frame gets more time to be acknowledged: this many bytes each millisecond. */
-const SLOWEST_BYTES_PER_MS = 16;
 
 /** Who frames are sent to. */
 export interface SenderPeer {
@@ -93,8 +90,7 @@ export class Sender {
   #resting = false;
   #draining = false;
   #closed = false;
-  #progressAt = 0;
-  #ackTimer: Timer | undefined;
+  readonly #ackWatch: AckWatch;
   readonly #retries = new Set<Timer>();
   #onDrained: (() => void) | undefined;
 
@@ -104,10 +100,19 @@ export class Sender {
     this.#options = options;
     this.#window = Math.min(limits.window, peer.window ?? limits.window);
     this.#maxRecordBytes = peer.maxRecordBytes ?? ORIGINAL_MAX_RECORD_BYTES;
-    const roomBytes = peer.maxRecordBytes === undefined ? ORIGINAL_FRAMING_BYTES : 0;
-    this.#batchBytes = Math.min(limits.maxBatchBytes, this.#maxRecordBytes - roomBytes);
+    this.#batchBytes = batchBytes(limits, peer.maxRecordBytes);
     this.#scan = new RecordScan(peer.routeNames);
     this.#log = new ThrottledLog(options.logger, options.clock);
+    this.#ackWatch = new AckWatch({
+      clock: options.clock,
+      timeoutMs: limits.ackTimeoutMs,
+      oldestBytes: () => this.#inFlight[0]?.bytes,
+      isHeld: () => options.link.paused,
+      onExpired: (waitedMs) => {
+        const reason = `no acknowledgement for ${Math.round(waitedMs)} ms`;
+        this.#fault(new WireError(reason, CloseCode.goingAway));
+      },
+    });
   }
 
   /** The channels that are sent. */
@@ -149,8 +154,7 @@ export class Sender {
       return this.#fault(new WireError("acknowledgement: not of the oldest unacknowledged frame"));
     }
     const { lane } = frame;
-    const now = this.#options.clock.monotonic();
-    this.#progressAt = now;
+    this.#ackWatch.progress();
     this.#recordsInFlight -= frame.records;
     this.stats.ackedRecords += frame.records;
     if (lane.tail === frame) lane.tail = undefined;
@@ -159,16 +163,15 @@ export class Sender {
       event: "forward",
       direction: "outbound",
       channel: lane.channel.name,
-      message_id: frame.lastId,
+      messageId: frame.lastId,
       peer: this.#options.peer.name,
-      peer_addr: this.#options.peer.address,
+      peerAddr: this.#options.peer.address,
       detail: `${frame.records} records`,
-      duration_ms: Math.round(now - frame.sentAt),
+      durationMs: Math.round(this.#options.clock.monotonic() - frame.sentAt),
     });
     this.#options.onAck?.();
     if (this.#inFlight.length === 0) {
-      this.#ackTimer?.cancel();
-      this.#ackTimer = undefined;
+      this.#ackWatch.stop();
       this.#onDrained?.();
     }
     this.#pump();
@@ -196,7 +199,7 @@ export class Sender {
       lane.channel.onRecovered = () => {};
     }
     this.#ready = [];
-    this.#ackTimer?.cancel();
+    this.#ackWatch.stop();
     for (const timer of this.#retries) timer.cancel();
     this.#onDrained?.();
   }
@@ -332,40 +335,20 @@ export class Sender {
 
   #send(lane: Lane, records: readonly Uint8Array[]): void {
     const frame = encodeDataFrame(records);
-    const now = this.#options.clock.monotonic();
     lane.tail = {
       lane,
       next: lane.position,
       records: records.length,
       bytes: frame.length,
       lastId: recordId(records[records.length - 1]!) ?? "",
-      sentAt: now,
+      sentAt: this.#options.clock.monotonic(),
     };
-    if (this.#inFlight.push(lane.tail) === 1) {
-      this.#progressAt = now;
-      this.#watchAcks(this.#options.limits.ackTimeoutMs);
-    }
+    if (this.#inFlight.push(lane.tail) === 1) this.#ackWatch.progress();
     this.#recordsInFlight += records.length;
     this.stats.sentFrames++;
     this.stats.sentRecords += records.length;
     this.stats.sentBytes += frame.length;
     if (!this.#options.link.send(frame)) this.#hasRoom = false;
-  }
-
-  #watchAcks(delayMs: number): void {
-    const { clock, link, limits } = this.#options;
-    this.#ackTimer = clock.after(delayMs, () => {
-      const [oldest] = this.#inFlight;
-      if (oldest === undefined) return;
-      // While incoming frames are held back here, acknowledgements are as well.
-      if (link.paused) this.#progressAt = clock.monotonic();
-      const allowedMs = limits.ackTimeoutMs + oldest.bytes / SLOWEST_BYTES_PER_MS;
-      const waitedMs = clock.monotonic() - this.#progressAt;
-      if (waitedMs < allowedMs) return this.#watchAcks(allowedMs - waitedMs);
-      this.#fault(
-        new WireError(`no acknowledgement for ${Math.round(waitedMs)} ms`, CloseCode.goingAway),
-      );
-    }, { unref: true });
   }
 
   #tooLong(lane: Lane, record: StoredRecord): void {
@@ -399,9 +382,9 @@ export class Sender {
       direction: "outbound",
       channel: lane.channel.name,
       peer: peer.name,
-      peer_addr: peer.address,
+      peerAddr: peer.address,
       detail,
-      ...(messageId !== undefined && { message_id: messageId }),
+      ...(messageId !== undefined && { messageId }),
     });
   }
 

@@ -20,17 +20,29 @@ export interface SessionOptions {
 
 /** Counts of both directions of a link. */
 export interface SessionStats {
+  /** Records sent. */
   readonly sentRecords: number;
+  /** Bytes of the frames sent. */
   readonly sentBytes: number;
+  /** Records that the peer has acknowledged. */
   readonly ackedRecords: number;
+  /** Records not sent because the peer has them, by their route. */
   readonly skippedSeen: number;
+  /** Records not sent because the peer takes none that long. */
   readonly skippedTooLong: number;
+  /** Records received. */
   readonly receivedRecords: number;
+  /** Bytes of the frames received. */
   readonly receivedBytes: number;
+  /** Records received and stored. */
   readonly storedRecords: number;
+  /** Records received that were known already. */
   readonly duplicates: number;
+  /** Records received that had passed through here. */
   readonly loops: number;
+  /** Records received on channels that the peer may not send to. */
   readonly forbidden: number;
+  /** Records received that could not be read. */
   readonly malformed: number;
 }
 

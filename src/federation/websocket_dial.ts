@@ -17,11 +17,15 @@ export interface DialOptions {
   readonly name: string | undefined;
   /** Undefined for a link without certificates. */
   readonly credentials: Credentials | undefined;
+  /** Lowest version of TLS. */
   readonly minVersion: TlsVersion;
   /** Longest frame in bytes that is taken. */
   readonly maxFrameBytes: number;
+  /** Longest wait in milliseconds for the connection. */
   readonly timeoutMs: number;
+  /** What measures it. */
   readonly clock: Clock;
+  /** Gives up. */
   readonly signal: AbortSignal;
 }
 
@@ -53,13 +57,17 @@ const RESET_HINT =
  * @returns The link; nobody has introduced themselves yet.
  * @throws {Error} When there is no connection.
  */
-export const dialWebSocket: Dial = (options) => {
+export const dialWebSocket: Dial = (options): Promise<Link> => {
   const { addr, credentials, clock, signal } = options;
   const address = parseAddress(addr);
   if (address === undefined || address.host === "") {
     return Promise.reject(new Error(`${quote(addr)} is not an address of the form host:port`));
   }
   if (signal.aborted) return Promise.reject(signal.reason);
+  if (credentials?.caNotAfter !== undefined && credentials.caNotAfter.getTime() < clock.now()) {
+    // The TLS stack would not ask.
+    return Promise.reject(new Error("the CA's certificate has expired"));
+  }
   return new Promise((resolve, reject) => {
     const url = `${credentials === undefined ? "ws" : "wss"}://${formatAddress(address)}/`;
     const socket = new WebSocket(url, {

@@ -68,8 +68,9 @@ export class WebSocketLink implements Link {
         this.#inbox.close();
         this.#pingTimer.cancel();
         this.#closeTimer?.cancel();
-        const ended = { code, reason: decoder.decode(reason) };
-        resolve(this.#end ?? (code === CloseCode.abnormal ? this.#problem : undefined) ?? ended);
+        const isBroken = code === CloseCode.abnormal;
+        const broken = this.#problem ?? { code, reason: "the connection broke" };
+        resolve(this.#end ?? (isBroken ? broken : { code, reason: decoder.decode(reason) }));
       });
     });
     this.#pingTimer = this.#pingLater();

@@ -15,9 +15,11 @@ import { WebSocketLink } from "./websocket_link.ts";
 
 /** Options of {@linkcode listenWebSocket}. */
 export interface WebSocketServerOptions {
+  /** Where to listen. */
   readonly address: Address;
   /** Undefined for plain connections without certificates. */
   readonly credentials: Credentials | undefined;
+  /** Lowest version of TLS. */
   readonly minVersion: TlsVersion;
   /** Connections of any state at a time; further ones are cut. */
   readonly maxConnections: number;
@@ -25,7 +27,9 @@ export interface WebSocketServerOptions {
   readonly maxFrameBytes: number;
   /** Longest time in milliseconds from a connection to its WebSocket. */
   readonly upgradeTimeoutMs: number;
+  /** What measures timeouts. */
   readonly clock: Clock;
+  /** Where faults are logged. */
   readonly logger: Logger;
   /** Takes each new link; nobody has introduced themselves yet. */
   readonly onLink: (link: Link) => void;

@@ -36,6 +36,7 @@ export type Role = "client" | "hub";
 export interface Handshake {
   /** The speaker's name; it counts only on a link without certificates. */
   readonly instanceName: string;
+  /** Which side speaks. */
   readonly role: Role;
   /** Channels that a client wants. */
   readonly subscribe: readonly string[];
