@@ -22,12 +22,14 @@ const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 export interface ConsoleLoggerOptions {
   /** The least severe level that is written. @default {"info"} */
   readonly level?: LogLevel;
+  /** Takes each line, without a line end. @default {console.error} */
+  readonly write?: (line: string) => void;
 }
 
 /**
  * A logger that writes one line an event to standard error: time, level, message, `key=value` pairs.
  *
- * @param options The least severe level.
+ * @param options The least severe level, and where lines go.
  * @returns The logger.
  *
  * @example
@@ -39,9 +41,10 @@ export interface ConsoleLoggerOptions {
  */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   const least = LEVELS.indexOf(options.level ?? "info");
+  const { write = console.error } = options;
   const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
     if (LEVELS.indexOf(level) < least) return;
-    console.error(
+    write(
       `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${format(fields)}`,
     );
   };
