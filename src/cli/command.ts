@@ -41,8 +41,15 @@ export interface IntegerSpec extends ValueOption<number> {
   readonly max?: number;
 }
 
+/** An option that takes the rest of the line, a command line of its own; at most one of a command. */
+export interface RestSpec extends OptionBase {
+  readonly type: "rest";
+  /** What help calls the first of its words. @default {"VALUE"} */
+  readonly valueName?: string;
+}
+
 /** An option of a command. */
-export type OptionSpec = FlagSpec | StringSpec | IntegerSpec;
+export type OptionSpec = FlagSpec | StringSpec | IntegerSpec | RestSpec;
 
 /** A command's options, by their names without `--`. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
@@ -61,6 +68,7 @@ export interface ArgumentSpec {
 export type ArgumentSpecs = Readonly<Record<string, ArgumentSpec>>;
 
 type OptionValue<S extends OptionSpec> = S extends FlagSpec ? boolean
+  : S extends RestSpec ? readonly string[]
   : S extends { readonly type: "integer" } ? ManyOrOne<S, number>
   : ManyOrOne<S, string>;
 

@@ -58,7 +58,7 @@ interface List {
 function usageOf(target: Command | CommandGroup): string {
   if (target.kind === "group") return "COMMAND";
   const required = Object.entries(target.options).flatMap(([name, spec]) =>
-    spec.type !== "flag" && spec.required ? [`--${name} ${valueNameOf(spec)}`] : []
+    "required" in spec && spec.required ? [`--${name} ${valueNameOf(spec)}`] : []
   );
   const words = Object.entries(target.args).map(([name, spec]) => {
     const word = `${argumentName(name)}${spec.repeatable ? "..." : ""}`;
@@ -93,6 +93,7 @@ function optionRows(options: OptionSpecs): Row[] {
 function optionRow(name: string, spec: OptionSpec): Row {
   const letter = spec.short === undefined ? "    " : `-${spec.short}, `;
   if (spec.type === "flag") return [`${letter}--${name}`, spec.summary];
+  if (spec.type === "rest") return [`${letter}--${name} ${valueNameOf(spec)}...`, spec.summary];
   const remarks: string[] = [];
   if (spec.type === "string" && spec.choices) remarks.push(`one of ${spec.choices.join(", ")}`);
   if (spec.required) remarks.push("required");

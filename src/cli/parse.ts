@@ -8,6 +8,7 @@ import {
   type IntegerSpec,
   type OptionSpec,
   type OptionSpecs,
+  type RestSpec,
   type StringSpec,
   UsageError,
 } from "./command.ts";
@@ -38,11 +39,12 @@ type OptionValue = string | number | boolean | undefined | readonly (string | nu
 export function parseCommandLine(command: Command, line: readonly string[]): Parsed {
   const specs: OptionSpecs = { ...command.options, help: HELP };
   const names = Object.keys(specs);
-  const valued = names.filter((name) => specs[name]!.type !== "flag");
+  const { own, rest } = cutRest(specs, line);
+  const valued = names.filter((name) => ["string", "integer"].includes(specs[name]!.type));
   const flags = names.filter((name) => specs[name]!.type === "flag");
   const unknown: string[] = [];
   const words: string[] = [];
-  const raw: Args = parseArgs(spellOutFlags(specs, line), {
+  const raw: Args = parseArgs(spellOutFlags(specs, own), {
     boolean: flags,
     string: valued,
     collect: valued,
@@ -66,6 +68,10 @@ export function parseCommandLine(command: Command, line: readonly string[]): Par
     if (spec.type === "flag") {
       if (typeof raw[name] !== "boolean") throw new UsageError(`--${name} takes no value`);
       options[name] = raw[name];
+      continue;
+    }
+    if (spec.type === "rest") {
+      options[name] = rest;
       continue;
     }
     const given = raw[name] as string[];
@@ -97,6 +103,23 @@ function aliasesOf(specs: OptionSpecs): Record<string, string> {
       short === undefined ? [] : [[short, name]]
     ),
   );
+}
+
+/** Cuts the line before the option that takes the rest of it. */
+function cutRest(
+  specs: OptionSpecs,
+  line: readonly string[],
+): { own: readonly string[]; rest: readonly string[] } {
+  const option = Object.keys(specs).find((name) => specs[name]!.type === "rest");
+  const end = line.indexOf("--");
+  const at = line.findIndex((word, index) =>
+    (end === -1 || index < end) && word.split("=", 1)[0] === `--${option}`
+  );
+  if (option === undefined || at === -1) return { own: line, rest: [] };
+  const given = line[at]!.slice(`--${option}=`.length);
+  const rest = [...(given === "" ? [] : [given]), ...line.slice(at + 1)];
+  if (rest.length === 0) throw new UsageError(`--${option} needs a value`);
+  return { own: line.slice(0, at), rest };
 }
 
 /** The parser would take a word `true` or `false` after a flag for its value, and any `--flag=text`. */
@@ -172,7 +195,7 @@ function joinWords(words: readonly string[]): string {
 }
 
 /** What help and errors call an option's value. */
-export function valueNameOf(spec: ValueSpec): string {
+export function valueNameOf(spec: ValueSpec | RestSpec): string {
   return spec.valueName ?? (spec.type === "integer" ? "N" : "VALUE");
 }
 
