@@ -14,6 +14,8 @@ export interface Output {
    * @throws {OutputClosedError} When nobody reads any more, as after `| head`.
    */
   write(text: string): Promise<void>;
+  /** Writes without anybody waiting for it, as log lines are; what nobody reads is lost. */
+  writeSync(text: string): void;
 }
 
 /** A command's surroundings, all of which a test can replace. */
@@ -79,6 +81,15 @@ class StreamOutput implements Output {
     } catch (cause) {
       if (cause instanceof Deno.errors.BrokenPipe) throw new OutputClosedError({ cause });
       throw cause;
+    }
+  }
+
+  writeSync(text: string): void {
+    let bytes: Uint8Array = new TextEncoder().encode(text);
+    try {
+      while (bytes.length > 0) bytes = bytes.subarray(this.#stream.writeSync(bytes));
+    } catch {
+      // Nobody reads it.
     }
   }
 }

@@ -17,8 +17,12 @@ export class MemoryOutput implements Output {
   }
 
   write(text: string): Promise<void> {
-    this.text += text;
+    this.writeSync(text);
     return Promise.resolve();
+  }
+
+  writeSync(text: string): void {
+    this.text += text;
   }
 }
 
