@@ -15,6 +15,16 @@ const PROGRAM: Program = {
         load: async () => (await import("./keygen.ts")).keygen,
       },
       {
+        name: "run",
+        summary: "Run an instance until it is signalled",
+        load: async () => (await import("./run.ts")).run,
+      },
+      {
+        name: "publish",
+        summary: "Publish messages",
+        load: async () => (await import("./publish.ts")).publish,
+      },
+      {
         name: "version",
         summary: "Print the version",
         load: async () => (await import("./version.ts")).version,
