@@ -9,9 +9,10 @@ const commands = {
   /** Ends when it is asked to. */
   polite: defineCommand({
     async run({ stdout, signal }) {
-      await stdout.write("ready\n");
       const alive = setInterval(() => {}, 1_000);
-      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      const asked = new Promise((resolve) => signal.addEventListener("abort", resolve));
+      await stdout.write("ready\n");
+      await asked;
       clearInterval(alive);
       signal.throwIfAborted();
     },
@@ -19,9 +20,9 @@ const commands = {
   /** Says that it was asked to end, and goes on. */
   stubborn: defineCommand({
     async run({ stdout, signal }) {
-      await stdout.write("ready\n");
       setInterval(() => {}, 1_000);
       signal.addEventListener("abort", () => stdout.write("asked\n"));
+      await stdout.write("ready\n");
       await new Promise(() => {});
     },
   }),
