@@ -25,6 +25,11 @@ const PROGRAM: Program = {
         load: async () => (await import("./publish.ts")).publish,
       },
       {
+        name: "tail",
+        summary: "Look at a channel's messages",
+        load: async () => (await import("./tail.ts")).tail,
+      },
+      {
         name: "version",
         summary: "Print the version",
         load: async () => (await import("./version.ts")).version,

@@ -69,7 +69,7 @@ export class DataDirView {
     const { segments } = tail;
     return {
       channel,
-      start: segments[0]?.start ?? 0,
+      start: tail.start,
       end: tail.end,
       bytes: segments.reduce((sum, segment) => sum + segment.size, 0),
       segments: segments.length,
@@ -107,6 +107,11 @@ export class ChannelTail implements ReadSource {
     this.look();
   }
 
+  /** Position of the first record that is kept. */
+  get start(): Position {
+    return this.segments[0]?.start ?? 0;
+  }
+
   /** Looks for what was written since. @returns Whether there is more. */
   look(): boolean {
     // A reader keeps the file of its segment open: the same segment stays the same object.
@@ -136,7 +141,7 @@ export class ChannelTail implements ReadSource {
   reader(from: Position): LogReader {
     return new FileLogReader(
       this,
-      Math.min(Math.max(from, this.segments[0]?.start ?? 0), this.end),
+      Math.min(Math.max(from, this.start), this.end),
     );
   }
 }
