@@ -49,12 +49,14 @@ const MAX_REPEATED_LENGTH = 10_000;
  */
 export class Messenger implements AsyncDisposable {
   readonly #parts: Parts;
+  readonly #anyPayloadType: boolean;
   readonly #publisher: Publisher;
   readonly #subscriptions: Subscriptions;
   #closing: Promise<void> | undefined;
 
-  private constructor(parts: Parts) {
+  private constructor(parts: Parts, anyPayloadType: boolean) {
     this.#parts = parts;
+    this.#anyPayloadType = anyPayloadType;
     this.#publisher = new Publisher(parts);
     this.#subscriptions = new Subscriptions(
       parts.logs,
@@ -79,7 +81,8 @@ export class Messenger implements AsyncDisposable {
     const { dataDir = resolved.storage.dataDir } = options;
     const located = { ...resolved, storage: { ...resolved.storage, dataDir } };
     const configPath = typeof config === "string" ? config : undefined;
-    return new Messenger(await assemble(located, configPath, options));
+    const parts = await assemble(located, configPath, options);
+    return new Messenger(parts, options.anyPayloadType ?? false);
   }
 
   /** The instance's name: it is the origin of what is published here. */
@@ -302,6 +305,7 @@ export class Messenger implements AsyncDisposable {
 
   #warnOfUnregistered(channel: string, payloadType: string): void {
     const { logger, registry } = this.#parts;
+    if (this.#anyPayloadType) return;
     if (isDeadLetterChannel(channel) || !registry.noteUnregistered(payloadType)) return;
     logger.warn("delivered a payload of a type that is not registered, as plain JSON", {
       channel,

@@ -9,6 +9,8 @@ export interface MessengerOptions {
   readonly logger?: Logger;
   /** The data directory, instead of the configuration's. */
   readonly dataDir?: string;
+  /** Whether payload types that are not registered are expected: no warning. @default {false} */
+  readonly anyPayloadType?: boolean;
   /** Replaces the clock, for tests. */
   readonly clock?: Clock;
   /** Replaces randomness, for tests. */
