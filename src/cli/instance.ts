@@ -135,6 +135,7 @@ export async function openMessenger(place: Place, options: OpenOptions): Promise
   const messengerOptions: MessengerOptions = {
     logger,
     clock,
+    anyPayloadType: true,
     ...(dataDir === undefined ? {} : { dataDir }),
   };
   try {

@@ -25,6 +25,11 @@ const PROGRAM: Program = {
         load: async () => (await import("./publish.ts")).publish,
       },
       {
+        name: "subscribe",
+        summary: "Follow a channel durably",
+        load: async () => (await import("./subscribe.ts")).subscribe,
+      },
+      {
         name: "tail",
         summary: "Look at a channel's messages",
         load: async () => (await import("./tail.ts")).tail,

@@ -1,4 +1,5 @@
 import type { DecodedRecord } from "../envelope/mod.ts";
+import { type Message, ReceivedMessage } from "../storage/mod.ts";
 import type { Styles } from "./style.ts";
 import { printable } from "./table.ts";
 
@@ -10,4 +11,9 @@ export function messageLine(
   const { ts, origin, payloadType, payload } = record;
   const head = printable(`${ts} ${origin} ${payloadType}`);
   return `${styles.dim(head)} ${printable(JSON.stringify(payload))}\n`;
+}
+
+/** When a message was published, as its record says. */
+export function timeOf(message: Message): string {
+  return message instanceof ReceivedMessage ? message.record.ts : message.timestamp.toISOString();
 }
