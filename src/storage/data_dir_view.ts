@@ -7,6 +7,14 @@ import type { CursorInfo, LogReader, Position } from "./log.ts";
 import { FileLogReader, type ReadDamage, type ReadSource } from "./log_reader.ts";
 import { endOfRecords, listSegments, type Segment } from "./segment.ts";
 
+/** A file that ends within a record. */
+export interface TornFile {
+  /** The file. */
+  readonly path: string;
+  /** Bytes after its last whole record. */
+  readonly bytes: number;
+}
+
 /** A channel as it stands on the disk. */
 export interface ChannelView {
   /** The channel's name. */
@@ -19,6 +27,8 @@ export interface ChannelView {
   readonly bytes: number;
   /** Segment files. */
   readonly segments: number;
+  /** What a write that was cut short, or is under way, left after the last whole record. */
+  readonly torn: TornFile | undefined;
   /** Its readers' cursors. */
   readonly cursors: readonly CursorInfo[];
 }
@@ -73,6 +83,7 @@ export class DataDirView {
       end: tail.end,
       bytes: segments.reduce((sum, segment) => sum + segment.size, 0),
       segments: segments.length,
+      torn: tail.torn,
       cursors: listCursors(this.#files, layout.cursors(this.#dataDir, channel), this.#logger),
     };
   }
@@ -94,6 +105,8 @@ export class ChannelTail implements ReadSource {
   readonly #known = new Map<number, Segment>();
   segments: Segment[] = [];
   end: Position = 0;
+  /** What follows the last whole record, if anything does. */
+  torn: TornFile | undefined;
 
   /** @throws {StorageError} When there is no such channel. */
   constructor(dataDir: string, channel: string, files: FileSystem, logger: Logger) {
@@ -128,7 +141,10 @@ export class ChannelTail implements ReadSource {
     if (last === undefined) return false;
     const file = this.files.open(last.path, { read: true });
     try {
-      last.size = endOfRecords(file, last.size);
+      const written = last.size;
+      last.size = endOfRecords(file, written);
+      const bytes = written - last.size;
+      this.torn = bytes === 0 ? undefined : { path: last.path, bytes };
     } finally {
       file.close();
     }

@@ -43,4 +43,5 @@ export {
   type ChannelView,
   DataDirView,
   type DataDirViewOptions,
+  type TornFile,
 } from "./data_dir_view.ts";
