@@ -35,6 +35,11 @@ const PROGRAM: Program = {
         load: async () => (await import("./tail.ts")).tail,
       },
       {
+        name: "status",
+        summary: "Show channels, cursors and what waits for whom",
+        load: async () => (await import("./status.ts")).status,
+      },
+      {
         name: "version",
         summary: "Print the version",
         load: async () => (await import("./version.ts")).version,

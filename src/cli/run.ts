@@ -1,10 +1,11 @@
-import { Messenger } from "../messenger/mod.ts";
 import { type Command, defineCommand, UsageError } from "./command.ts";
 import {
   commandLogger,
   CONFIG_VARIABLE,
+  configPathOf,
   dataOptions,
   logLevelOption,
+  openMessenger,
   placeOf,
   untilInterrupted,
 } from "./instance.ts";
@@ -23,16 +24,17 @@ export const run: Command = defineCommand({
   examples: [{ summary: "An instance from hub.yaml", args: "run --config hub.yaml" }],
   async run(context) {
     const { options, stdout, signal } = context;
-    const { configPath, dataDir } = placeOf(context, options);
-    if (configPath === undefined) {
+    if (configPathOf(context, options) === undefined) {
       throw new UsageError(
         `no configuration is named: give --config FILE or set ${CONFIG_VARIABLE}`,
       );
     }
-    await using messenger = await Messenger.open(configPath, {
+    await using messenger = await openMessenger(placeOf(context, options), {
+      name: undefined,
+      links: true,
+      whenOwned: "stop that process, or use another directory",
       logger: commandLogger(context, options["log-level"]),
       clock: context.clock,
-      ...(dataDir === undefined ? {} : { dataDir }),
     });
     const { instanceName, hubAddr } = messenger;
     if (options.json) {
