@@ -9,6 +9,7 @@ import { describeMachine } from "./lib/machine.ts";
 import { isGoodEnough, type Question } from "./lib/question.ts";
 import { type Answer, machineLine, markdown, toJson } from "./lib/report.ts";
 import { inScratch } from "./lib/rounds.ts";
+import { memory } from "./memory.ts";
 import { publishAlways } from "./publish_always.ts";
 import { publishPeriodic } from "./publish_periodic.ts";
 
@@ -17,6 +18,7 @@ const QUESTIONS: readonly Question[] = [
   publishAlways,
   deliverBacklog,
   deliverDurably,
+  memory,
 ];
 
 interface Options {

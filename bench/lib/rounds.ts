@@ -69,10 +69,20 @@ export function summarize(times: readonly number[]): { bestUs: number; medianUs:
   return { bestUs: sorted[0]!, medianUs };
 }
 
-/** Works in a new folder on the repository's file system, which is removed afterwards. */
-export async function inScratch<T>(work: (dir: string) => Promise<T> | T): Promise<T> {
-  const parent = resolve(SCRATCH);
-  await Deno.mkdir(parent, { recursive: true });
+/**
+ * Works in a new folder on the repository's file system, which is removed afterwards.
+ *
+ * @param work Gets the folder's absolute path.
+ * @param parent An existing folder to make it in.
+ */
+export async function inScratch<T>(
+  work: (dir: string) => Promise<T> | T,
+  parent?: string,
+): Promise<T> {
+  if (parent === undefined) {
+    parent = resolve(SCRATCH);
+    await Deno.mkdir(parent, { recursive: true });
+  }
   const dir = await Deno.makeTempDir({ dir: parent, prefix: "bench-" });
   try {
     return await work(dir);

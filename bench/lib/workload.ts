@@ -31,15 +31,17 @@ export function firstSegment(dataDir: string, start = 0): string {
   return `${dataDir}/channels/${CHANNEL}/${String(start).padStart(20, "0")}.jsonl`;
 }
 
-let line: Uint8Array | undefined;
-
-/** The very line, with its line feed, that the messenger writes for the payload. */
-export async function recordLine(): Promise<Uint8Array> {
-  return line ??= await inScratch(async (dir) => {
+/**
+ * The very line, with its line feed, that the messenger writes for the payload.
+ *
+ * @param parent An existing folder, in which a folder is used for a moment.
+ */
+export async function recordLine(parent?: string): Promise<Uint8Array> {
+  return await inScratch(async (dir) => {
     await using messenger = await openMessenger(dir);
     await messenger.publish(CHANNEL, PAYLOAD_TYPE, PAYLOAD);
     return await Deno.readFile(firstSegment(dir));
-  });
+  }, parent);
 }
 
 /** Publishes once, so that the channel is open when the clock starts. */
