@@ -37,7 +37,7 @@ export const memory: Question = {
 function measure<T>(what: "stream" | "backlog", size: number): Promise<T> {
   return inScratch((dir) =>
     runChild<T>({
-      program: PROGRAM,
+      path: PROGRAM,
       args: [what, dir, String(size)],
       permissions: [`--allow-read=${dir}`, `--allow-write=${dir}`],
     })

@@ -1,10 +1,15 @@
-/** Flags that a child process is started with: its permissions, and nothing else. */
-export interface ChildOptions {
-  /** Path of the program, below the repository. */
-  readonly program: string;
+/** A Deno program, with the permissions that it has and no other. */
+export interface Program {
+  /** Its path, below the repository. */
+  readonly path: string;
   readonly args: readonly string[];
   /** `--allow-...` flags. */
   readonly permissions: readonly string[];
+}
+
+/** The arguments that `deno` runs a program with. */
+export function denoArgs({ path, args, permissions }: Program): string[] {
+  return ["run", "--quiet", "--no-prompt", ...permissions, path, ...args];
 }
 
 /**
@@ -13,26 +18,31 @@ export interface ChildOptions {
  * @returns The last line that it printed, as JSON.
  * @throws {Error} When it failed, with what it said.
  */
-export async function runChild<T>(options: ChildOptions): Promise<T> {
-  const { success, stdout, stderr } = await command(options, "null").output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`${options.program} failed:\n${decoder.decode(stderr)}`);
-  return JSON.parse(decoder.decode(stdout).trimEnd().split("\n").at(-1)!) as T;
+export async function runChild<T>(program: Program): Promise<T> {
+  await using child = new Process("deno", denoArgs(program));
+  return await child.answer<T>();
 }
 
-/** A Deno program that is told what to do line by line and answers each line with one, in JSON. */
-export class TalkingChild implements AsyncDisposable {
+/** A program that answers in lines of JSON, and may be told what to do in lines of JSON. */
+export class Process implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #lines: AsyncIterator<string>;
-  readonly #program: string;
+  readonly #lines: AsyncIterator<string, void>;
+  readonly #complaints: Promise<string>;
+  readonly #name: string;
 
   /** Starts the program. */
-  constructor(options: ChildOptions) {
-    this.#program = options.program;
-    this.#process = command(options, "piped").spawn();
+  constructor(name: string, args: readonly string[] = []) {
+    this.#name = [name, ...args].join(" ");
+    this.#process = new Deno.Command(name, {
+      args: [...args],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
     this.#writer = this.#process.stdin.getWriter();
     this.#lines = linesOf(this.#process.stdout);
+    this.#complaints = new Response(this.#process.stderr).text();
   }
 
   /** Tells the program something and waits for its answer. */
@@ -41,52 +51,41 @@ export class TalkingChild implements AsyncDisposable {
     return await this.answer<T>();
   }
 
-  /** The next line that the program prints. */
+  /**
+   * The next line that the program prints.
+   *
+   * @throws {Error} When it ended instead, with what it said.
+   */
   async answer<T>(): Promise<T> {
     const { value, done } = await this.#lines.next();
     if (!done) return JSON.parse(value) as T;
-    const said = await new Response(this.#process.stderr).text();
-    throw new Error(`${this.#program} ended without an answer:\n${said}`);
+    throw new Error(`"${this.#name}" ended without an answer:\n${await this.#complaints}`);
   }
 
   /** Ends the program by ending its input, and waits for it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer.close().catch(() => {});
-    await this.#lines.return?.();
-    if (!this.#process.stderr.locked) await this.#process.stderr.cancel();
     await this.#process.status;
+    await this.#lines.return?.();
+    await this.#complaints;
   }
 }
 
-/** What a program is told, line by line, as JSON. For the child's side. */
-export async function* requests<T>(): AsyncGenerator<T> {
-  const lines = linesOf(Deno.stdin.readable);
-  for (let next = await lines.next(); !next.done; next = await lines.next()) {
-    yield JSON.parse(next.value) as T;
-  }
+/** What the program that runs this is told, line by line. */
+export async function* requests<T>(): AsyncGenerator<T, void> {
+  for await (const line of linesOf(Deno.stdin.readable)) yield JSON.parse(line) as T;
 }
 
-/** Answers with one line of JSON. For the child's side. */
+/** Answers with one line of JSON. */
 export function answer(value: unknown): void {
   console.log(JSON.stringify(value));
 }
 
-function command(
-  { program, args, permissions }: ChildOptions,
-  stdin: "piped" | "null",
-): Deno.Command {
-  return new Deno.Command("deno", {
-    args: ["run", "--quiet", "--no-prompt", ...permissions, program, ...args],
-    stdin,
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder();
   let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop()!;
     yield* lines;
   }
