@@ -19,6 +19,8 @@ export class Backoff {
   #attempts = 0;
 
   /**
+   * Makes it; the first wait comes first.
+   *
    * @param options First and longest wait.
    * @param random Where the jitter comes from.
    * @throws {RangeError} When a wait is not positive or the jitter not from 0 to 1.

@@ -85,6 +85,8 @@ export class HubClient {
   #running: Promise<void> | undefined;
 
   /**
+   * Makes it; `start` begins.
+   *
    * @param options Which hub, and what to exchange with it.
    * @throws {RangeError} When the backoff is out of range.
    */

@@ -92,6 +92,8 @@ export class EphemeralClient {
   #reconnecting: Promise<void> | undefined;
 
   /**
+   * Makes it; `connect` dials.
+   *
    * @param options Which hub, and as whom.
    * @throws {RangeError} When a number is out of range.
    * @throws {InvalidChannelNameError} When a channel's name is none.

@@ -79,7 +79,11 @@ export class Hub {
   #sweepTimer: Timer | undefined;
   #isClosed = false;
 
-  /** @param options Where to listen, and for whom. */
+  /**
+   * Makes it; `listen` begins.
+   *
+   * @param options Where to listen, and for whom.
+   */
   constructor(options: HubOptions) {
     this.#options = options;
     this.#context = options.context;

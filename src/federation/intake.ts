@@ -21,6 +21,8 @@ export class IntakeGroup {
   #settle!: (stored: boolean) => void;
 
   /**
+   * Makes it.
+   *
    * @param log Where they go.
    * @param owner Whose it is.
    */
@@ -66,7 +68,11 @@ export class Intake {
   /** Where channels ended when they were first looked at: what came later is no resending. */
   readonly #ends = new Map<string, number>();
 
-  /** @param options Logs, and the memory of ids. */
+  /**
+   * Makes it.
+   *
+   * @param options Logs, and the memory of ids.
+   */
   constructor(options: IntakeOptions) {
     this.#options = options;
   }

@@ -18,6 +18,8 @@ export class ThrottledLog {
   readonly #entries = new Map<string, Entry>();
 
   /**
+   * Makes it.
+   *
    * @param logger Where to log.
    * @param clock What measures the 10 s.
    */

@@ -15,11 +15,14 @@ const encoder = new TextEncoder();
 
 /** A frame that is not of this protocol, and the close code that says so. */
 export class WireError extends Error {
+  /** The name of the class. */
   override readonly name = "WireError";
   /** What to close the link with. */
   readonly closeCode: number;
 
   /**
+   * Makes the error.
+   *
    * @param message What is wrong; it is sent as the reason.
    * @param closeCode What to close the link with.
    */
