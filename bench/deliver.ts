@@ -7,7 +7,8 @@ import { CHANNEL, deliver, firstSegment, openMessenger, recordLine } from "./lib
 export const deliverBacklog: Question = {
   name: "deliver-backlog",
   asks: "How fast is a backlog delivered, the cursor written every 200 ms?",
-  async run({ quick, rounds }) {
+  async run(scale) {
+    const { quick } = scale;
     const count = quick ? 2_000 : 300_000;
     const line = await recordLine();
     return await measureInTurn([
@@ -19,7 +20,7 @@ export const deliverBacklog: Question = {
         required: 0.5,
         run: (dir) => deliverLines(dir, line, count, 200),
       },
-    ], rounds);
+    ], scale);
   },
 };
 
@@ -27,7 +28,8 @@ export const deliverBacklog: Question = {
 export const deliverDurably: Question = {
   name: "deliver-durably",
   asks: "How fast is a backlog delivered, the cursor synced after every message?",
-  async run({ quick, rounds }) {
+  async run(scale) {
+    const { quick } = scale;
     const count = quick ? 20 : 2_000;
     const line = await recordLine();
     return await measureInTurn([
@@ -39,7 +41,7 @@ export const deliverDurably: Question = {
         required: 0.4,
         run: (dir) => deliverLines(dir, line, count, 0),
       },
-    ], rounds);
+    ], scale);
   },
 };
 

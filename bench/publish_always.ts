@@ -15,7 +15,8 @@ const TOGETHER = 256;
 export const publishAlways: Question = {
   name: "publish-always",
   asks: "What does publishing cost when every message is synced before it settles?",
-  async run({ quick, rounds }) {
+  async run(scale) {
+    const { quick } = scale;
     const count = quick ? 20 : 2_000;
     const grouped = quick ? 2 * TOGETHER : 200 * TOGETHER;
     return await measureInTurn([
@@ -42,6 +43,6 @@ export const publishAlways: Question = {
           return await publishTogether(messenger, grouped, TOGETHER);
         },
       },
-    ], rounds);
+    ], scale);
   },
 };

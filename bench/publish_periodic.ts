@@ -17,7 +17,8 @@ const TOGETHER = 256;
 export const publishPeriodic: Question = {
   name: "publish-periodic",
   asks: "How near does publishing come to writing the bare lines?",
-  async run({ quick, rounds }) {
+  async run(scale) {
+    const { quick } = scale;
     const count = quick ? 2 * TOGETHER : 400 * TOGETHER;
     const line = await recordLine();
     const parties: Party[] = [
@@ -50,7 +51,7 @@ export const publishPeriodic: Question = {
         run: (dir) => publish(dir, (messenger) => publishBatches(messenger, count, TOGETHER)),
       },
     ];
-    return await measureInTurn(parties, rounds);
+    return await measureInTurn(parties, scale);
   },
 };
 

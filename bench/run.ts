@@ -4,6 +4,7 @@
  * `deno task bench [--only NAME]... [--rounds N] [--quick] [--json] [--check]`
  */
 import { deliverBacklog, deliverDurably } from "./deliver.ts";
+import { federation } from "./federation.ts";
 import { askAll } from "./lib/main.ts";
 import { memory } from "./memory.ts";
 import { publishAlways } from "./publish_always.ts";
@@ -15,6 +16,7 @@ Deno.exit(
     publishAlways,
     deliverBacklog,
     deliverDurably,
+    federation,
     memory,
   ]),
 );

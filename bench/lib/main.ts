@@ -5,7 +5,7 @@ import { type Answer, machineLine, markdown, toJson } from "./report.ts";
 import { inScratch } from "./rounds.ts";
 
 const ROUNDS = 15;
-const QUICK_ROUNDS = 2;
+const QUICK_ROUNDS = 1;
 
 /** What the command line says. */
 export interface Options {

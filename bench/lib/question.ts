@@ -2,7 +2,7 @@
 export interface Scale {
   /** Tiny sizes: shows that the measurement works, says nothing about speed. */
   readonly quick: boolean;
-  /** Measured rounds; the one before them is discarded. */
+  /** Measured rounds. */
   readonly rounds: number;
 }
 

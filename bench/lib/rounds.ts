@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { RatioFinding } from "./question.ts";
+import type { RatioFinding, Scale } from "./question.ts";
 
 /** One of those that are measured in turn. */
 export interface Party {
@@ -23,14 +23,15 @@ const SCRATCH = ".tmp";
 
 /**
  * Measures parties in turn: A B C, A B C, … so that whatever else the machine does meets all of
- * them. Each turn has a new folder, and the first round, in which the code is compiled, is discarded.
+ * them. Each turn has a new folder, and a round before the first, in which the code is compiled, is
+ * discarded (a quick run, which says nothing anyway, does without it).
  */
 export async function measureInTurn(
   parties: readonly Party[],
-  rounds: number,
+  { rounds, quick }: Scale,
 ): Promise<RatioFinding[]> {
   const times = parties.map((): number[] => []);
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = quick ? 1 : 0; round <= rounds; round++) {
     for (const [index, party] of parties.entries()) {
       const ms = await inScratch((dir) => party.run(dir));
       if (round > 0) times[index]!.push(ms * 1_000 / party.count);

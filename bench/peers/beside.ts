@@ -32,7 +32,8 @@ interface Work {
 export const beside: Question = {
   name: "peers",
   asks: "How many times as fast as the Go implementation is this one?",
-  async run({ quick, rounds }) {
+  async run(scale) {
+    const { quick } = scale;
     const built = await buildPeer();
     if ("unavailable" in built) {
       return [{ kind: "skipped", what: "the Go implementation", reason: built.unavailable }];
@@ -63,7 +64,7 @@ export const beside: Question = {
       },
     ];
     const line = await recordLine();
-    return await measureInTurn(works.flatMap((work) => pair(work, peer, line)), rounds);
+    return await measureInTurn(works.flatMap((work) => pair(work, peer, line)), scale);
   },
 };
 

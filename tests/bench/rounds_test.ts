@@ -21,7 +21,7 @@ Deno.test("parties are measured in turn, and the first round is discarded", asyn
   const [a, b] = await measureInTurn([
     pretender("a", [0.001, 3, 2, 4], turns),
     { ...pretender("b", [0.001, 8, 10, 9], turns), limit: "a", required: 0.2 },
-  ], 3);
+  ], { quick: false, rounds: 3 });
   assertEquals(turns.join(""), "abababab");
   assertEquals(a!.bestUs, 200);
   assertEquals(a!.medianUs, 300);
@@ -33,9 +33,20 @@ Deno.test("parties are measured in turn, and the first round is discarded", asyn
   assertEquals(b!.required, 0.2);
 });
 
+Deno.test("a quick run discards no round", async () => {
+  const turns: string[] = [];
+  const [a] = await measureInTurn([pretender("a", [3, 4], turns)], { quick: true, rounds: 1 });
+  assertEquals(turns, ["a"]);
+  assertEquals(a!.bestUs, 300);
+});
+
 Deno.test("a party whose limit is not measured is refused", async () => {
   const party: Party = { ...pretender("a", [1, 1], []), limit: "none" };
-  await assertRejects(() => measureInTurn([party], 1), Error, 'no party "none"');
+  await assertRejects(
+    () => measureInTurn([party], { quick: false, rounds: 1 }),
+    Error,
+    'no party "none"',
+  );
 });
 
 Deno.test("a scratch folder is removed, also when the work fails", async () => {

@@ -12,6 +12,7 @@ const QUESTIONS = [
   "publish-always",
   "deliver-backlog",
   "deliver-durably",
+  "federation",
   "memory",
 ];
 
