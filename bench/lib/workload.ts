@@ -5,7 +5,7 @@ import { inScratch } from "./rounds.ts";
 export const CHANNEL = "readings";
 /** Type of the payload. */
 export const PAYLOAD_TYPE = "com.example.Reading";
-/** The payload: what a sensor says. Its record takes about 275 bytes. */
+/** The payload: what a sensor says. Its record takes 273 bytes. */
 export const PAYLOAD = {
   sensor: "kitchen/window",
   celsius: 21.5,
