@@ -14,6 +14,11 @@ export interface FileCursorOptions {
   readonly files: FileSystem;
   readonly syncer: Syncer;
   readonly logger: Logger;
+  /**
+   * Makes the log durable up to a position. A cursor that survived a power cut which the records
+   * before it did not would skip those that take their place.
+   */
+  readonly syncLog: (position: Position) => void | Promise<void>;
 }
 
 /**
@@ -49,6 +54,30 @@ export class FileCursor implements Cursor {
   save(position: Position): void | Promise<void> {
     if (position === this.#position && !this.#uncertain) return;
     try {
+      const pending = this.#options.syncLog(position);
+      if (pending !== undefined) return this.#saveAfter(pending, position);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    return this.#write(position);
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #saveAfter(pending: Promise<void>, position: Position): Promise<void> {
+    try {
+      await pending;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    await this.#write(position);
+  }
+
+  #write(position: Position): void | Promise<void> {
+    try {
       if (this.#file === undefined) this.#prepare(position);
       else {
         this.#file.seekSync(0, 0);
@@ -60,11 +89,6 @@ export class FileCursor implements Cursor {
     } catch (error) {
       throw this.#failed(error);
     }
-  }
-
-  close(): void {
-    this.#file?.close();
-    this.#file = undefined;
   }
 
   async #confirm(position: Position, pending: Promise<void>): Promise<void> {

@@ -123,6 +123,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
         files: this.files,
         syncer: this.#syncer,
         logger: this.logger,
+        syncLog: (position) => this.#writer.syncTo(position),
       })
     );
   }

@@ -31,6 +31,8 @@ export class SegmentWriter {
   #file: OpenFile | undefined;
   #sync: Promise<void> | undefined;
   #unsynced = false;
+  /** Position up to which everything is known to be durable. */
+  #durable = 0;
   /** Whether a segment was removed and its folder not synced since. */
   #removed = false;
 
@@ -106,10 +108,12 @@ export class SegmentWriter {
   sync(): void | Promise<void> {
     if (!this.#unsynced) return;
     const file = this.#file ??= this.#reopen(this.#last);
+    const { end } = this;
     this.#unsynced = false;
     try {
       const pending = this.#options.syncer.sync(file);
-      if (pending !== undefined) return this.#track(pending);
+      if (pending !== undefined) return this.#track(pending, end);
+      this.#durable = end;
     } catch (error) {
       throw this.#syncFailed(error);
     }
@@ -120,7 +124,17 @@ export class SegmentWriter {
     if (!this.#unsynced) return;
     const file = this.#file ??= this.#reopen(this.#last);
     this.#unsynced = false;
-    await this.#track(file.syncData());
+    await this.#track(file.syncData(), this.end);
+  }
+
+  /**
+   * Makes what was written up to a position durable, unless it is.
+   *
+   * @throws {SyncFailure} When the disk refuses.
+   */
+  syncTo(position: number): void | Promise<void> {
+    if (position <= this.#durable) return;
+    return this.#sync === undefined ? this.sync() : this.#syncAfter(this.#sync, position);
   }
 
   /** Closes the last segment for good, synced, and begins the next. */
@@ -141,6 +155,7 @@ export class SegmentWriter {
     this.#distrust();
     while (this.segments.length > 1 && this.#last.start >= position) this.segments.pop();
     this.#last.size = position - this.#last.start;
+    this.#durable = Math.min(this.#durable, position);
     this.#unsynced = true;
     try {
       this.#file = this.#reopen(this.#last);
@@ -165,10 +180,16 @@ export class SegmentWriter {
     return this.segments[this.segments.length - 1]!;
   }
 
-  async #track(pending: Promise<void>): Promise<void> {
+  async #syncAfter(other: Promise<void>, position: number): Promise<void> {
+    await other.catch(() => {});
+    await this.syncTo(position);
+  }
+
+  async #track(pending: Promise<void>, end: number): Promise<void> {
     this.#sync = pending;
     try {
       await pending;
+      this.#durable = Math.max(this.#durable, end);
     } catch (error) {
       throw this.#syncFailed(error);
     } finally {
@@ -209,6 +230,9 @@ export class SegmentWriter {
       throw error;
     }
     this.#file = file;
+    // What a process that was killed wrote last may not have reached the disk yet.
+    this.#durable = last.start;
+    this.#unsynced = last.size > 0;
   }
 
   #cutTorn(file: OpenFile, last: Segment, end: number): void {

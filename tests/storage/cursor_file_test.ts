@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StorageError } from "../../src/base/mod.ts";
 import type { Cursor } from "../../src/storage/mod.ts";
+import { turn } from "../helpers/fake_clock.ts";
 import { TestChannel } from "../helpers/test_channel.ts";
 
 function cursorText(channel: TestChannel): string | undefined {
@@ -64,6 +65,65 @@ Deno.test("a cursor that moves is overwritten in place and synced each time", as
   assertEquals(channel.files.count("rename"), 0);
   assertEquals(cursorText(channel), padded(9_000));
   again.close();
+});
+
+for (const syncPolicy of ["always", "periodic", "none"] as const) {
+  Deno.test(`the records before a cursor are durable before it is, under ${syncPolicy}`, async () => {
+    await using channel = await TestChannel.open({ syncPolicy });
+    const cursor = await cursorAt(channel, 0);
+    const [, second, third] = await channel.log.appendAll(["a", "b", "c"]);
+    channel.files.calls.length = 0;
+    await cursor.save(second!);
+    const path = (file: string) => file.endsWith(".jsonl") ? "segment" : "cursor";
+    const steps = () => channel.files.calls.map((seen) => `${seen.call} ${path(seen.path)}`);
+    const sync = syncPolicy === "always" ? [] : ["sync segment"];
+    assertEquals(steps(), [...sync, "write cursor", "sync cursor"]);
+    channel.files.calls.length = 0;
+    await cursor.save(third!);
+    assertEquals(steps(), ["write cursor", "sync cursor"], "what was synced is synced again");
+    cursor.close();
+
+    // Who knows whether the process before was killed between a write and its sync.
+    await channel.reopen();
+    const again = await channel.log.cursor("reader");
+    channel.files.calls.length = 0;
+    await again.save(channel.log.end);
+    assertEquals(steps()[0], "sync segment");
+    again.close();
+  });
+}
+
+Deno.test("a cursor waits for a sync of its records that is under way", async () => {
+  await using channel = await TestChannel.open({ syncPolicy: "periodic", syncIntervalMs: 200 });
+  const cursor = await cursorAt(channel, 0);
+  await channel.log.append("a", () => undefined);
+  const gate = Promise.withResolvers<void>();
+  channel.files.syncGate = gate.promise;
+  await channel.clock.advance(200);
+  channel.files.calls.length = 0;
+  const saved = cursor.save(channel.log.end);
+  await turn();
+  assertEquals(channel.files.count("write"), 0);
+  gate.resolve();
+  await saved;
+  assertEquals(channel.files.calls.map(({ call }) => call), ["sync", "write", "sync"]);
+  cursor.close();
+});
+
+Deno.test("a cursor is not written when its records cannot be made durable", async () => {
+  await using channel = await TestChannel.open({ syncPolicy: "none" });
+  const cursor = await cursorAt(channel, 0);
+  await channel.log.append("a", () => undefined);
+  channel.files.fail("sync", { path: ".jsonl" });
+  await assertRejects(
+    async () => await cursor.save(channel.log.end),
+    StorageError,
+    "reader.offset",
+  );
+  assertEquals(cursorText(channel), padded(0));
+  await cursor.save(channel.log.end);
+  assertEquals(cursorText(channel), padded(channel.log.end));
+  cursor.close();
 });
 
 Deno.test("saving the position that is kept writes nothing", async () => {

@@ -45,7 +45,7 @@ Deno.test("with slow syncs, too, the cursor is on disk before the next message i
 });
 
 Deno.test("with a flush interval the cursor is written at most that often, and on close", async () => {
-  await using channel = await TestChannel.open();
+  await using channel = await TestChannel.open({ syncPolicy: "none" });
   await publish(channel, 0);
   const inbox = new Inbox();
   const subscriber = await subscribe(channel, inbox, { cursorFlushMs: 1_000 });
@@ -99,7 +99,7 @@ Deno.test("two failed cursor writes do not pause delivery", async () => {
 });
 
 Deno.test("with a flush interval failed cursor writes pause delivery as well", async () => {
-  await using channel = await TestChannel.open();
+  await using channel = await TestChannel.open({ syncPolicy: "none" });
   await publish(channel, 0);
   const inbox = new Inbox();
   await using subscriber = await subscribe(channel, inbox, { cursorFlushMs: 500 });
@@ -121,7 +121,7 @@ Deno.test("with a flush interval failed cursor writes pause delivery as well", a
 });
 
 Deno.test("with a flush interval a failed cursor write is tried again without another message", async () => {
-  await using channel = await TestChannel.open();
+  await using channel = await TestChannel.open({ syncPolicy: "none" });
   await publish(channel, 0);
   const inbox = new Inbox();
   await using subscriber = await subscribe(channel, inbox, { cursorFlushMs: 500 });
