@@ -1,5 +1,6 @@
 import {
   type Clock,
+  isDeadLetterChannel,
   type Logger,
   messageOf,
   MessengerClosedError,
@@ -19,7 +20,7 @@ import type { RetentionRules } from "./retention.ts";
 
 /** Options of {@linkcode FileChannelLogs}. */
 export interface FileChannelLogsOptions extends Partial<RetentionRules> {
-  /** When records are synced. @default {"periodic"} */
+  /** When records are synced; those of dead-letter channels always are. @default {"periodic"} */
   readonly syncPolicy?: SyncPolicy;
   /** Milliseconds between syncs under `periodic`. @default {200} */
   readonly syncIntervalMs?: number;
@@ -106,6 +107,8 @@ export class FileChannelLogs implements ChannelLogs {
       files,
       logger,
       ...rest,
+      // The cursor that moves on past a dead letter is durable: the letter must be so before it.
+      ...(isDeadLetterChannel(channel) && { syncPolicy: "always" }),
       onRoll: () => clock.soon(() => this.retain()),
     });
     this.#logs.set(channel, log);
