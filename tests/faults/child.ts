@@ -71,18 +71,26 @@ export class Child implements AsyncDisposable {
   }
 }
 
-/** Adds what a publishing program said: `try writer n count` and `ack writer n count`. */
-export function noteHistories(lines: readonly string[], histories: Histories): void {
+/**
+ * Adds what a publishing program said: `try writer n count` and `ack writer n count time`.
+ *
+ * @param before Acknowledgements at this time (ms since 1970) or later do not count.
+ */
+export function noteHistories(
+  lines: readonly string[],
+  histories: Histories,
+  before = Infinity,
+): void {
   for (const line of lines) {
     const [verb, ...numbers] = line.split(" ");
     if (verb !== "try" && verb !== "ack") continue;
-    const [writer, n, count] = numbers.map(Number) as [number, number, number];
+    const [writer, n, count, time] = numbers.map(Number) as [number, number, number, number];
     let history = histories.get(writer);
     if (history === undefined) {
       histories.set(writer, history = { attempted: 0, acknowledged: new Set() });
     }
     if (verb === "try") history.attempted = n + count;
-    else for (let i = n; i < n + count; i++) history.acknowledged.add(i);
+    else if (time < before) { for (let i = n; i < n + count; i++) history.acknowledged.add(i); }
   }
 }
 

@@ -27,7 +27,7 @@ async function write(writer: number): Promise<void> {
     say(`try ${writer} ${n} ${count}`);
     if (count === 1) await log.append(lines[0]!, () => undefined);
     else await log.appendAll(lines);
-    say(`ack ${writer} ${n} ${count}`);
+    say(`ack ${writer} ${n} ${count} ${Date.now()}`);
     n += count;
   }
 }
