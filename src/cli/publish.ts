@@ -74,7 +74,8 @@ export const publish: Command = defineCommand({
     "Messages are stored once the command says so." +
     "\n\nThe data directory must not be owned by another process. Its hub and connections stay " +
     "closed: what is published here follows to other instances when the instance runs. With --hub " +
-    "the message goes straight to a hub, as from an instance without a disk." +
+    "the message goes straight to a hub, as from an instance without a disk; a hub drops what its " +
+    "policy forbids without saying so." +
     "\n\nNeeds --allow-read and --allow-write for the data directory, and --allow-sys=hostname " +
     "when no name is given; with --hub --allow-net for its address, --allow-read for the " +
     "certificates and --allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE.",
@@ -148,7 +149,7 @@ async function publishGroup(
   const { stored, failure } = await target.publish(messages);
   if (context.options.json) await say(context, stored.map(jsonLine).join(""));
   if (failure === undefined) return stored.length;
-  if (stored.length === 0) throw failure;
+  if (context.signal.aborted || stored.length === 0) throw failure;
   throw new Error(
     `of lines ${first} to ${first + texts.length - 1} only ${stored.length} messages are stored: ` +
       messageOf(failure),

@@ -96,26 +96,39 @@ async function openHub(
     { logger: commandLogger(io, options["log-level"]), clock: io.clock },
   );
   const { signal } = io;
+  // One listener for all: a signal of its own for each message would cost more than the message.
+  const close = () => messenger.close();
+  signal.addEventListener("abort", close, { once: true });
+  const dispose = async () => {
+    signal.removeEventListener("abort", close);
+    await messenger.close();
+  };
   try {
     await messenger.connect({ signal });
   } catch (error) {
-    await messenger.close();
+    await dispose();
     throw error;
   }
   return {
-    async publish(messages) {
-      const results = await Promise.allSettled(messages.map((message) => {
-        const { payloadType, payload, ...rest } = message;
-        return messenger.publish(channel, payloadType, payload, { ...rest, signal });
-      }));
-      const failed = results.find((result) => result.status === "rejected");
-      const stored = results.flatMap((result) =>
-        result.status === "fulfilled" ? [result.value] : []
-      );
-      return failed === undefined ? { stored } : { stored, failure: failed.reason };
-    },
-    [Symbol.asyncDispose]: () => messenger.close(),
+    publish: (messages) => publishAll(messenger, channel, messages, signal),
+    [Symbol.asyncDispose]: dispose,
   };
+}
+
+async function publishAll(
+  messenger: EphemeralMessenger,
+  channel: string,
+  messages: readonly BatchMessage[],
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const results = await Promise.allSettled(messages.map((message) => {
+    const { payloadType, payload, ...rest } = message;
+    return messenger.publish(channel, payloadType, payload, rest);
+  }));
+  const stored = results.flatMap((result) => result.status === "fulfilled" ? [result.value] : []);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed === undefined) return { stored };
+  return { stored, failure: signal.aborted ? signal.reason : failed.reason };
 }
 
 /** Certificates and name come from the options, else from the configuration. */
