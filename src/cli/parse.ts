@@ -117,7 +117,8 @@ function cutRest(
   );
   if (option === undefined || at === -1) return { own: line, rest: [] };
   const given = line[at]!.slice(`--${option}=`.length);
-  const rest = [...(given === "" ? [] : [given]), ...line.slice(at + 1)];
+  const words = [...(given === "" ? [] : [given]), ...line.slice(at + 1)];
+  const rest = words[0] === "--" ? words.slice(1) : words;
   if (rest.length === 0) throw new UsageError(`--${option} needs a value`);
   return { own: line.slice(0, at), rest };
 }

@@ -1,8 +1,9 @@
-import { systemClock } from "../../src/base/mod.ts";
+import { type Clock, systemClock } from "../../src/base/mod.ts";
 import { type CommandEntry, defineGroup } from "../../src/cli/command.ts";
 import type { Command, CommandGroup } from "../../src/cli/command.ts";
 import { execute } from "../../src/cli/execute.ts";
 import type { Io, Output } from "../../src/cli/io.ts";
+import { main } from "../../src/cli/main.ts";
 
 /** An output that remembers. */
 export class MemoryOutput implements Output {
@@ -10,6 +11,7 @@ export class MemoryOutput implements Output {
   readonly color: boolean;
   readonly columns: number;
   text = "";
+  #watchers: (() => void)[] = [];
 
   constructor(options: { terminal?: boolean; columns?: number } = {}) {
     this.isTerminal = this.color = options.terminal ?? false;
@@ -23,6 +25,14 @@ export class MemoryOutput implements Output {
 
   writeSync(text: string): void {
     this.text += text;
+    for (const wake of this.#watchers.splice(0)) wake();
+  }
+
+  /** Settles when the text has been written. */
+  async until(text: string): Promise<void> {
+    while (!this.text.includes(text)) {
+      await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    }
   }
 }
 
@@ -34,19 +44,23 @@ export interface MemoryIo extends Io {
 
 /** Makes surroundings in memory. */
 export function memoryIo(options: {
-  stdin?: string;
+  stdin?: string | ReadableStream<Uint8Array>;
+  clock?: Clock;
   signal?: AbortSignal;
   env?: Readonly<Record<string, string>>;
   terminal?: boolean;
   columns?: number;
 } = {}): MemoryIo {
   return {
-    stdin: () => new Blob([options.stdin ?? ""]).stream(),
+    stdin: () =>
+      options.stdin instanceof ReadableStream
+        ? options.stdin
+        : new Blob([options.stdin ?? ""]).stream(),
     stdout: new MemoryOutput(options),
     stderr: new MemoryOutput(options),
     signal: options.signal ?? new AbortController().signal,
     env: (name) => options.env?.[name],
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
   };
 }
 
@@ -55,6 +69,15 @@ export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** Runs the command line itself. */
+export async function runCli(
+  words: readonly string[],
+  io: MemoryIo = memoryIo(),
+): Promise<Outcome> {
+  const code = await main(words, io);
+  return { code, stdout: io.stdout.text, stderr: io.stderr.text };
 }
 
 /** Runs words on a program named `tool` with these commands. */

@@ -148,3 +148,37 @@ Deno.test("no command line does anything but be read or be refused as wrong usag
     assertEquals(Object.hasOwn(Object.prototype, "polluted"), false);
   }));
 });
+
+const runner = defineCommand({
+  options: {
+    id: { type: "string", summary: "An id" },
+    quiet: { type: "flag", summary: "Quiet", short: "q" },
+    exec: { type: "rest", summary: "A program", valueName: "CMD" },
+  },
+  args: { channel: { summary: "A channel", required: true } },
+  run: () => Promise.resolve(),
+});
+
+for (
+  const [line, exec] of [
+    ["c --id a", []],
+    ["c --exec ls", ["ls"]],
+    ["c --id a --exec sh -c ls --id b -q --help", ["sh", "-c", "ls", "--id", "b", "-q", "--help"]],
+    ["c --exec=sh -c ls", ["sh", "-c", "ls"]],
+    ["c --exec -- ls --", ["ls", "--"]],
+    ["c --exec --", undefined],
+    ["--exec-not c --exec ls", undefined],
+    ["c -- --exec", undefined],
+    ["c --exec", undefined],
+    ["c --exec=", undefined],
+    ["--exec ls c", undefined],
+  ] as const
+) {
+  const what = exec === undefined ? "is refused" : `leaves ${exec.length} words to --exec`;
+  Deno.test(`the line "${line}" ${what}`, () => {
+    const parse = () => parseCommandLine(runner, line.split(" "));
+    if (exec === undefined) return void assertThrows(parse, UsageError);
+    const { args, help, options } = parse();
+    assertEquals([args.channel, help, options.exec], ["c", false, [...exec]]);
+  });
+}
