@@ -13,6 +13,7 @@ import type { Io } from "./io.ts";
 import { messageLine } from "./message_line.ts";
 import { didYouMean } from "./parse.ts";
 import { type Styles, stylesOf } from "./style.ts";
+import { printable } from "./table.ts";
 import { positionOfLast } from "./tail_position.ts";
 
 const POLL_MS = 200;
@@ -147,7 +148,7 @@ function decode({ bytes, text }: StoredRecord): DecodedRecord | Error {
 
 function damageLine({ bytes, position }: StoredRecord, error: Error): string {
   const shown = quote(new TextDecoder().decode(bytes.subarray(0, 200)));
-  return `no message at position ${position}, ${messageOf(error)}: ${shown}\n`;
+  return printable(`no message at position ${position}, ${messageOf(error)}: ${shown}`) + "\n";
 }
 
 /** What a reader skips by itself, as remarks. */
@@ -155,7 +156,7 @@ function damageLogger({ stderr }: Io): Logger {
   const tell = (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
     const place = fields.position === undefined ? "" : ` at position ${fields.position}`;
     const size = fields.bytes === undefined ? "" : ` (${fields.bytes} bytes)`;
-    stderr.writeSync(`${message}${place}${size}\n`);
+    stderr.writeSync(`${printable(message + place + size)}\n`);
   };
   return { debug() {}, info() {}, warn: tell, error: tell };
 }
