@@ -59,6 +59,22 @@ export const silentLogger: Logger = {
   error() {},
 };
 
+/**
+ * A logger that throws nothing: what is logged is never worth the work that it is logged about.
+ *
+ * @param logger Where the lines go; what it throws is dropped with the line.
+ */
+export function guardedLogger(logger: Logger): Logger {
+  const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    try {
+      logger[level](message, fields);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
 function format(fields: LogFields | undefined): string {
   if (fields === undefined) return "";
   let text = "";

@@ -8,6 +8,7 @@ export { type Clock, delay, systemClock, type Timer } from "./clock.ts";
 export {
   consoleLogger,
   type ConsoleLoggerOptions,
+  guardedLogger,
   type LogFields,
   type Logger,
   type LogLevel,

@@ -1,4 +1,11 @@
-import { type Clock, consoleLogger, type Logger, systemClock, systemRandom } from "../base/mod.ts";
+import {
+  type Clock,
+  consoleLogger,
+  guardedLogger,
+  type Logger,
+  systemClock,
+  systemRandom,
+} from "../base/mod.ts";
 import { SeenIds } from "../dedup/mod.ts";
 import { EnvelopeEncoder } from "../envelope/mod.ts";
 import { PayloadRegistry } from "../registry/mod.ts";
@@ -41,7 +48,7 @@ export async function assemble(
 ): Promise<Parts> {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
-  const logger = options.logger ?? consoleLogger();
+  const logger = guardedLogger(options.logger ?? consoleLogger());
   const credentials = await credentialsOf(config, clock);
   const name = nameOf(config, credentials, logger);
   const registry = new PayloadRegistry();

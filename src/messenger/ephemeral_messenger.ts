@@ -2,6 +2,7 @@ import {
   type Clock,
   consoleLogger,
   EphemeralClosedError,
+  guardedLogger,
   type Logger,
   messageOf,
   type Random,
@@ -109,7 +110,7 @@ export class EphemeralMessenger implements AsyncDisposable {
     this.#config = config;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
-    this.#logger = options.logger ?? consoleLogger();
+    this.#logger = guardedLogger(options.logger ?? consoleLogger());
     this.#maker = new RecordMaker(
       new EnvelopeEncoder(config.instanceName, this.#clock, this.#random),
       this.#registry,
