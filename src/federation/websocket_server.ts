@@ -37,7 +37,7 @@ export interface WebSocketServerOptions {
 
 /** A listening server. */
 export interface LinkServer {
-  /** Where it listens, with the port that it got. */
+  /** Where it listens, with the port that it got; empty once it is closed. */
   readonly address: string;
   /** Connections of any state. */
   readonly connections: number;
@@ -124,8 +124,8 @@ class WebSocketLinkServer implements LinkServer {
   }
 
   get address(): string {
-    const { address, port } = this.#server.address() as AddressInfo;
-    return formatAddress({ host: address, port });
+    const bound = this.#server.address() as AddressInfo | null;
+    return bound === null ? "" : formatAddress({ host: bound.address, port: bound.port });
   }
 
   get connections(): number {
