@@ -23,6 +23,7 @@ export {
   DataDirLockedError,
   EphemeralClosedError,
   EphemeralConnectionLostError,
+  HubListenError,
   HubRejectedError,
   InvalidChannelNameError,
   InvalidSubscriberIdError,

@@ -75,6 +75,7 @@ export class Messenger implements AsyncDisposable {
    * @throws {DataDirLockedError} When another process owns the data directory.
    * @throws {CertificateError} When a certificate, key or CA file cannot be used.
    * @throws {StorageError} When the data directory cannot be used.
+   * @throws {HubListenError} When the hub cannot listen on its address.
    */
   static async open(config: Config | string, options: MessengerOptions = {}): Promise<Messenger> {
     const resolved = typeof config === "string" ? await loadConfig(config) : applyDefaults(config);

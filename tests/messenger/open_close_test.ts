@@ -3,9 +3,9 @@ import {
   CertificateError,
   ConfigError,
   DataDirLockedError,
+  HubListenError,
   loadConfig,
   Messenger,
-  MessengerError,
   silentLogger,
   StorageError,
 } from "@keyop/messenger";
@@ -205,7 +205,7 @@ Deno.test("a hub that cannot listen fails open, and frees the data directory", a
   const hub = { enabled: true, listenAddr: first.hubAddr };
   await assertRejects(
     () => Messenger.open({ name: "second", storage, hub }, options),
-    MessengerError,
+    HubListenError,
     first.hubAddr,
   );
   await using _second = await Messenger.open({ name: "second", storage }, options);
