@@ -8,6 +8,7 @@ import {
   type Random,
   systemClock,
   systemRandom,
+  validateChannelName,
 } from "../base/mod.ts";
 import { type DecodedRecord, EnvelopeEncoder } from "../envelope/mod.ts";
 import type { EphemeralClient } from "../federation/mod.ts";
@@ -15,8 +16,11 @@ import { PayloadRegistry, type PayloadSchema } from "../registry/mod.ts";
 import { type Handler, ReceivedMessage } from "../storage/mod.ts";
 import { type Credentials, loadCredentials } from "../tls/mod.ts";
 import type { TlsVersion } from "./config/mod.ts";
-import { withCorrelationId } from "./context.ts";
+import { withCorrelationId, withoutContext } from "./context.ts";
+import { PublishOrder } from "./publish_order.ts";
 import { RecordMaker } from "./record_maker.ts";
+import { SharedAttempt } from "./shared_attempt.ts";
+import { aborted } from "./signals.ts";
 import type { PublishOptions } from "./types.ts";
 
 /** Configuration of an {@linkcode EphemeralMessenger}. */
@@ -61,6 +65,16 @@ export interface EphemeralOptions {
   readonly random?: Random;
 }
 
+/** Stands for every channel: there is one connection to keep the order on. */
+const ALL = "";
+
+interface EarlySubscription {
+  readonly channel: string;
+  readonly onRecord: (record: DecodedRecord) => Promise<void>;
+  /** Ends it once a client knows of it. */
+  end: (() => void) | undefined;
+}
+
 /** A message that a hub has stored. */
 export interface EphemeralPublished {
   /** UUID of the message. */
@@ -95,10 +109,14 @@ export class EphemeralMessenger implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #registry = new PayloadRegistry();
   readonly #maker: RecordMaker;
-  readonly #subscriptions = new Map<string, Set<Handler>>();
+  readonly #order = new PublishOrder();
+  /** Those who subscribed before there was a client to tell. */
+  readonly #early = new Set<EarlySubscription>();
   readonly #closing = new AbortController();
   #client: EphemeralClient | undefined;
-  #connecting: Promise<EphemeralClient> | undefined;
+  /** The client from its first connection on: it knows by itself what to do without one. */
+  #connectedOnce: EphemeralClient | undefined;
+  #connecting: SharedAttempt<EphemeralClient> | undefined;
 
   /**
    * Makes it; nothing is dialled yet.
@@ -149,35 +167,37 @@ export class EphemeralMessenger implements AsyncDisposable {
    */
   subscribe<T = unknown>(channel: string, handler: Handler<T>): () => void {
     this.#mustBeOpen();
-    const handlers = this.#subscriptions.get(channel) ?? new Set<Handler>();
-    const asHandler = handler as Handler;
-    if (this.#client !== undefined) return this.#hear(this.#client, channel, asHandler);
-    this.#subscriptions.set(channel, handlers.add(asHandler));
-    return () => void handlers.delete(asHandler);
+    validateChannelName(channel);
+    const onRecord = (record: DecodedRecord) => this.#deliver(record, handler as Handler);
+    if (this.#client !== undefined) return this.#client.subscribe(channel, onRecord);
+    const early: EarlySubscription = { channel, onRecord, end: undefined };
+    this.#early.add(early);
+    return () => {
+      this.#early.delete(early);
+      early.end?.();
+    };
   }
 
   /**
    * Connects to the hub.
    *
-   * @param options A signal to give up.
+   * @param options A signal to give up; others who wait for the connection go on.
    * @throws {CertificateError} When a certificate, key or CA file cannot be used.
    * @throws {HubRejectedError} When the hub does not want this client.
    * @throws {MessengerError} With code `hub_unreachable`; connecting may be tried again.
    * @throws {EphemeralClosedError} After `close`.
    */
   async connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    this.#mustBeOpen();
-    this.#connecting ??= this.#makeClient().catch((error) => {
-      this.#connecting = undefined;
-      throw error;
-    });
-    const client = await this.#connecting;
-    await client.connect(options);
+    await this.#connect(options.signal);
   }
 
   /**
-   * Publishes one message. Settles once the hub has stored it. While the connection is broken it
-   * waits for the next one.
+   * Publishes one message. Settles once the hub has stored it, or dropped it because its policy does
+   * not let this client publish to the channel: the hub does not tell which. Connects when nobody has
+   * yet; while the connection is broken it waits for the next one.
+   *
+   * The payload is taken as it is when this is called, and messages are sent in the order of the
+   * calls, whether or not they are awaited.
    *
    * @param channel The channel.
    * @param payloadType What the payload is.
@@ -185,36 +205,76 @@ export class EphemeralMessenger implements AsyncDisposable {
    * @param options Id, correlation id, service name, signal.
    * @returns The message's id.
    * @throws {EphemeralConnectionLostError} When the connection broke before the hub acknowledged: the
-   *   message may or may not have been stored. Publish it again with the same `id` to be safe.
+   *   message may or may not have been stored. Publish it again with the same `id` to be safe. Or it
+   *   is broken, and `autoReconnect` is false: `connect` again.
    * @throws {PayloadInvalidError} When the schema refuses the payload, or JSON cannot carry it.
+   * @throws {MessengerError} With code `hub_unreachable` when it has never been connected and cannot
+   *   be now, or `record_too_long` when the hub takes none that long.
    * @throws {HubRejectedError} When the hub does not want this client.
    * @throws {EphemeralClosedError} After `close`.
    */
-  async publish(
+  publish(
     channel: string,
     payloadType: string,
     payload: unknown,
     options?: PublishOptions,
   ): Promise<EphemeralPublished> {
-    this.#mustBeOpen();
-    this.#maker.checkChannel(channel);
-    await this.#maker.check(payloadType, payload);
-    await this.connect(signalOf(options));
-    const record = this.#maker.make(channel, payloadType, payload, options);
-    const id = this.#maker.lastId;
-    await this.#client!.publish(record, id, signalOf(options));
-    return { id };
+    const signal = options?.signal;
+    try {
+      this.#mustBeOpen();
+      this.#maker.checkChannel(channel);
+      aborted(signal);
+      const checking = this.#maker.check(payloadType, payload);
+      // What cannot be encoded is refused before the schema has answered, which then nobody awaits.
+      checking?.catch(() => {});
+      const record = this.#maker.make(channel, payloadType, payload, options);
+      const id = this.#maker.lastId;
+      const send = async (client: EphemeralClient) => {
+        await client.publish(record, id, given({ signal }));
+        return { id };
+      };
+      const client = this.#connectedOnce;
+      if (client !== undefined && checking === undefined && !this.#order.mustWait(ALL)) {
+        return send(client);
+      }
+      const ready = Promise.resolve(checking).then(() =>
+        this.#connectedOnce ?? this.#connect(signal)
+      );
+      return this.#order.inTurn(ALL, ready, signal, send);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Closes the connection. What the hub has not acknowledged fails with `EphemeralClosedError`. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort(new EphemeralClosedError());
+    const closing = this.#order.close(new EphemeralClosedError());
     await this.#client?.close();
+    await this.#connecting?.ended;
+    await closing;
   }
 
   /** Closes the messenger. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #connect(signal: AbortSignal | undefined): Promise<EphemeralClient> {
+    this.#mustBeOpen();
+    aborted(signal);
+    if (this.#client?.isConnected) return this.#client;
+    if (this.#connecting === undefined || this.#connecting.isOver) {
+      const before = this.#connecting?.ended;
+      this.#connecting = new SharedAttempt(async (givenUp) => {
+        await before;
+        const client = this.#client ??= await this.#makeClient();
+        this.#mustBeOpen();
+        await client.connect({ signal: givenUp });
+        return this.#connectedOnce = client;
+      });
+    }
+    return await this.#connecting.join(signal);
   }
 
   async #makeClient(): Promise<EphemeralClient> {
@@ -237,20 +297,9 @@ export class EphemeralMessenger implements AsyncDisposable {
       backoff: given({ baseMs: reconnectBaseMs, maxMs: reconnectMaxMs, jitter: reconnectJitter }),
       limits: given({ maxBatchBytes }),
     });
-    for (const [channel, handlers] of this.#subscriptions) {
-      for (const handler of handlers) this.#hear(client, channel, handler);
-    }
-    this.#client = client;
+    for (const early of this.#early) early.end = client.subscribe(early.channel, early.onRecord);
+    this.#early.clear();
     return client;
-  }
-
-  #hear(client: EphemeralClient, channel: string, handler: Handler): () => void {
-    const registered = this.#subscriptions.get(channel);
-    const end = client.subscribe(channel, (record) => {
-      if (registered !== undefined && !registered.has(handler)) return;
-      return this.#deliver(record, handler);
-    });
-    return end;
   }
 
   async #deliver(record: DecodedRecord, handler: Handler): Promise<void> {
@@ -258,7 +307,10 @@ export class EphemeralMessenger implements AsyncDisposable {
       const payload = await this.#registry.parse(record.payloadType, record.payload);
       const message = new ReceivedMessage(record, payload, 0, 1);
       const context = { signal: this.#closing.signal, subscriberId: this.instanceName };
-      await withCorrelationId(record.correlationId, () => handler(message, context));
+      // The connection has the context of whoever made it.
+      await withoutContext(() =>
+        withCorrelationId(record.correlationId, () => handler(message, context))
+      );
     } catch (error) {
       this.#logger.error("a message could not be handled; it does not come again", {
         channel: record.channel,
@@ -278,8 +330,4 @@ function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], u
   return Object.fromEntries(
     Object.entries(members).filter(([, value]) => value !== undefined),
   ) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}
-
-function signalOf(options: PublishOptions | undefined): { signal?: AbortSignal } {
-  return options?.signal === undefined ? {} : { signal: options.signal };
 }

@@ -1,11 +1,11 @@
-import { type Clock, delay, MessengerClosedError } from "../base/mod.ts";
+import { type Clock, delay } from "../base/mod.ts";
 import { aborted, unlessAborted } from "./signals.ts";
 
-const CLOSE_PATIENCE_MS = 5_000;
+const DRAIN_PATIENCE_MS = 5_000;
 
 /**
- * Keeps the order of the calls for what cannot be handed to a channel's log at once: because a schema
- * takes its time, or the channel is new. What comes after it on the same channel waits as well.
+ * Keeps the order of the calls for what cannot be handed over at once: because a schema takes its
+ * time, or the channel is new. What comes after it on the same channel waits as well.
  */
 export class PublishOrder {
   readonly #last = new Map<string, Promise<void>>();
@@ -20,15 +20,15 @@ export class PublishOrder {
    * Waits until everything that came before has been handed over, and hands over.
    *
    * @param channel The channel.
-   * @param ready Settles with the log when it may be handed over; when it rejects, it is left out.
+   * @param ready Settles with who takes it; when this rejects, it is left out.
    * @param signal Leaves it out as well, unless it was handed over by then.
-   * @param handOver Gives it to the log; what it returns is not waited for by what comes after.
+   * @param handOver Gives it away; what this returns is not waited for by what comes after.
    */
-  async inTurn<L, T>(
+  async inTurn<R, T>(
     channel: string,
-    ready: Promise<L>,
+    ready: Promise<R>,
     signal: AbortSignal | undefined,
-    handOver: (log: L) => Promise<T>,
+    handOver: (taker: R) => Promise<T>,
   ): Promise<T> {
     const before = this.#last.get(channel) ?? Promise.resolve();
     const { promise: done, resolve } = Promise.withResolvers<void>();
@@ -43,22 +43,26 @@ export class PublishOrder {
     let stored: Promise<T>;
     try {
       const turn = unlessAborted(Promise.all([ready, before]), this.#givingUp.signal);
-      const [log] = await unlessAborted(turn, signal);
+      const [taker] = await unlessAborted(turn, signal);
       aborted(signal);
-      stored = handOver(log);
+      stored = handOver(taker);
     } finally {
       pass();
     }
     return await unlessAborted(stored, signal);
   }
 
-  /** Waits up to five seconds for what waits; what waits longer fails with `MessengerClosedError`. */
-  async close(clock: Clock): Promise<void> {
+  /** Waits up to five seconds until everything has been handed over. */
+  async drain(clock: Clock): Promise<void> {
     const over = new AbortController();
-    const patience = delay(clock, CLOSE_PATIENCE_MS, over.signal).catch(() => {});
+    const patience = delay(clock, DRAIN_PATIENCE_MS, over.signal).catch(() => {});
     await Promise.race([patience, Promise.all(this.#last.values())]);
     over.abort();
-    this.#givingUp.abort(new MessengerClosedError("publish"));
+  }
+
+  /** Fails whatever waits, now and later, with an error. */
+  async close(error: Error): Promise<void> {
+    this.#givingUp.abort(error);
     await Promise.all(this.#last.values());
   }
 }

@@ -106,7 +106,8 @@ export class Publisher {
   /** Takes nothing more; settles when what was published before is with the logs, or given up. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#order.close(this.#options.clock);
+    await this.#order.drain(this.#options.clock);
+    await this.#order.close(new MessengerClosedError("publish"));
   }
 
   #appendInTurn<T>(
