@@ -14,6 +14,9 @@ const ROUTE = ',"route":[';
 const PAYLOAD = ',"payload":';
 const NO_ROUTE: readonly string[] = [];
 const CLOSING_BRACE = 0x7d;
+/** JSON forbids these inside strings. */
+// deno-lint-ignore no-control-regex -- they are what is looked for
+const CONTROL = /[\0-\x1f]/;
 
 /** What stands between a record's time and its payload: mostly the same in one record after another. */
 interface Header {
@@ -130,8 +133,10 @@ function readHeader(text: string, start: number): Header | undefined {
     at = end + 1;
   }
   if (!text.startsWith(PAYLOAD, at)) return undefined;
+  const headerText = text.slice(start, at + PAYLOAD.length);
+  if (CONTROL.test(headerText)) return undefined;
   return {
-    text: text.slice(start, at + PAYLOAD.length),
+    text: headerText,
     channel: channel.value,
     origin: origin.value,
     payloadType: payloadType.value,

@@ -1,4 +1,5 @@
 import { decodeCanonical } from "./canonical.ts";
+import { isUuid } from "./ids.ts";
 import { type Envelope, ENVELOPE_VERSION, EnvelopeError } from "./envelope.ts";
 
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -46,13 +47,12 @@ export function decodeEnvelopeText(text: string): DecodedRecord {
   return decodeCanonical(text) ?? decodeAny(text);
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 // deno-lint-ignore no-control-regex -- they are what is looked for
 const CONTROL = /[\0-\x1f]/;
 
 /**
  * Reads a record that another instance sent, trusting nothing: the quick way of
- * {@linkcode decodeEnvelope} would let a raw control character pass in a header, which JSON forbids.
+ * {@linkcode decodeEnvelope} would let a raw control character pass in a time, which JSON forbids.
  *
  * @param line The record, without line feed.
  * @returns The record.
@@ -60,9 +60,10 @@ const CONTROL = /[\0-\x1f]/;
  */
 export function decodeForeignEnvelope(line: Uint8Array): DecodedRecord {
   const text = decodeText(line);
-  const record = CONTROL.test(text) ? decodeAny(text) : decodeEnvelopeText(text);
-  if (!UUID.test(record.id)) throw new EnvelopeError("malformed", 'its "id" is not a UUID');
   if (text.includes("\n")) throw new EnvelopeError("malformed", "it has a line feed in it");
+  let record = decodeEnvelopeText(text);
+  if (CONTROL.test(record.ts)) record = decodeAny(text);
+  if (!isUuid(record.id)) throw new EnvelopeError("malformed", 'its "id" is not a UUID');
   return record;
 }
 

@@ -11,7 +11,7 @@ export {
   type EnvelopeFault,
   MAX_RECORD_BYTES,
 } from "./envelope.ts";
-export { IdGenerator } from "./ids.ts";
+export { IdGenerator, isUuid } from "./ids.ts";
 export { type EncodeOptions, EnvelopeEncoder } from "./encode.ts";
 export {
   type DecodedRecord,

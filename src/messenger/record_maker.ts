@@ -1,9 +1,13 @@
 import { messageOf, PayloadInvalidError, quote, validatePublishChannel } from "../base/mod.ts";
-import { type EncodeOptions, type EnvelopeEncoder, MAX_RECORD_BYTES } from "../envelope/mod.ts";
+import {
+  type EncodeOptions,
+  type EnvelopeEncoder,
+  isUuid,
+  MAX_RECORD_BYTES,
+} from "../envelope/mod.ts";
 import type { PayloadRegistry } from "../registry/mod.ts";
 import { correlationId, hasContext, serviceName } from "./context.ts";
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_CHECKED_NAMES = 10_000;
 
 /** Turns what a program publishes into records: checks names and payloads, adds the context's ids. */
@@ -98,6 +102,6 @@ function inContext(options: EncodeOptions | undefined): EncodeOptions | undefine
 }
 
 function checkedId(id: string): string {
-  if (UUID.test(id)) return id;
+  if (isUuid(id)) return id;
   throw new RangeError(`Cannot publish with id ${quote(id)}: give a UUID`);
 }
