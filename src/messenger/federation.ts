@@ -160,11 +160,7 @@ export class Federation {
       const hub = this.#hub;
       watchPolicy(configPath, {
         current: config.hub.allowedPeers,
-        onChange: (allowedPeers) => {
-          hub.applyPolicy(allowedPeers);
-          this.#audit.record({ event: "policy_reloaded", detail: configPath });
-          logger.info("hub policy reloaded", { file: configPath, peers: allowedPeers.length });
-        },
+        onChange: (allowedPeers) => hub.applyPolicy(allowedPeers),
         onError: (error) => {
           this.#audit.record({ event: "policy_reload_failed", detail: messageOf(error) });
           logger.error("hub policy stays as it was: the configuration file has problems", {
