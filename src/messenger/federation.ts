@@ -2,6 +2,7 @@ import { AuditLog, type AuditStats } from "../audit/mod.ts";
 import { type Clock, type Logger, messageOf, type Random } from "../base/mod.ts";
 import type { SeenIds } from "../dedup/mod.ts";
 import {
+  type AuditSink,
   type FederationContext,
   federationContext,
   Hub,
@@ -72,7 +73,7 @@ export class Federation {
       clock,
       random,
       logger,
-      audit: this.#audit,
+      audit: auditSink(this.#audit),
     });
   }
 
@@ -202,4 +203,13 @@ export class Federation {
     };
     warn();
   }
+}
+
+/** The links name their events as the file does, the log as the language does. */
+function auditSink(log: AuditLog): AuditSink {
+  return {
+    record({ message_id, peer_addr, duration_ms, ...rest }): void {
+      log.record({ ...rest, messageId: message_id, peerAddr: peer_addr, durationMs: duration_ms });
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Messenger } from "@keyop/messenger";
 import { eventually } from "../helpers/eventually.ts";
 import { FakeClock, turn } from "../helpers/fake_clock.ts";
@@ -182,6 +182,7 @@ Deno.test("what a peer may no longer publish is dropped and audited, and holds n
     [violation!.message_id, violation!.channel, violation!.peer],
     [id, "readings", "attic"],
   );
+  assertMatch(String(violation!.peer_addr), /^127\.0\.0\.1:\d+$/);
 });
 
 Deno.test("every change is audited once, and a file that only looks different is none", async () => {
