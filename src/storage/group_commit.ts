@@ -5,12 +5,13 @@ import {
   messageOf,
   MessengerClosedError,
   StorageError,
-  type Timer,
 } from "../base/mod.ts";
 import { decodeText, MAX_RECORD_BYTES } from "../envelope/mod.ts";
+import { FairTurn } from "./fair_turn.ts";
 import { Group, type GroupResult } from "./group.ts";
 import { LineBuffer } from "./line_buffer.ts";
 import type { RecordData } from "./log.ts";
+import { PeriodicSync } from "./periodic_sync.ts";
 import { type SegmentWriter, SyncFailure } from "./segment_writer.ts";
 
 /** When what is written is synced: after every group, at intervals, or when the system likes. */
@@ -34,8 +35,6 @@ export interface GroupCommitOptions {
 const EARLY_FLUSH_BYTES = 1024 * 1024;
 const RETRY_BASE_MS = 10;
 const RETRY_MAX_MS = 1_000;
-const YIELD_CHECK_GROUPS = 16;
-const YIELD_AFTER_MS = 10;
 const LOOKED_AT_WRITES = 16;
 const CLOSE_PATIENCE_MS = 5_000;
 
@@ -55,16 +54,14 @@ export class GroupCommit {
   #closed = false;
   #idle: PromiseWithResolvers<void> | undefined;
   #giveUp = new AbortController();
-  #syncTimer: Timer | undefined;
-  #syncFailing = false;
+  readonly #periodicSync: PeriodicSync;
+  readonly #turn: FairTurn;
   /** Whether the last group was one record, as it is when a publisher awaits each. */
   #isAlone = false;
   #wroteInTurn = false;
   #aloneWrites = 0;
   #settledInEvent = false;
   readonly #alone = new LineBuffer();
-  #sinceCheck = 0;
-  #lastYield: number;
 
   /** Position after the last record that is part of the log. */
   end: number;
@@ -79,7 +76,8 @@ export class GroupCommit {
   constructor(options: GroupCommitOptions) {
     this.#options = options;
     this.end = options.segments.end;
-    this.#lastYield = options.clock.now();
+    this.#periodicSync = new PeriodicSync(options);
+    this.#turn = new FairTurn(options.clock);
   }
 
   /** Appends one record. */
@@ -120,7 +118,7 @@ export class GroupCommit {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#syncTimer?.cancel();
+    this.#periodicSync.close();
     const patience = this.#options.clock.after(CLOSE_PATIENCE_MS, () => this.#giveUp.abort());
     while (this.#busy || this.#gathering.count > 0 || this.#waiting.length > 0) {
       if (this.#idle === undefined) {
@@ -212,7 +210,7 @@ export class GroupCommit {
     }
     // Looking at each turn would cost as much as encoding; a sync costs far more than looking.
     if (policy === "always" || ++this.#aloneWrites % LOOKED_AT_WRITES === 0) this.#lookAtTurn();
-    if (policy === "periodic") this.#armSync();
+    if (policy === "periodic") this.#periodicSync.arm();
     else if (policy === "always") this.#syncAlone();
     const base = this.end;
     this.#commit(1, bytes.length);
@@ -237,7 +235,7 @@ export class GroupCommit {
   };
 
   #settleAlone<T>(value: T): Promise<T> {
-    if (!this.#mustYield()) return Promise.resolve(value);
+    if (!this.#turn.isOver()) return Promise.resolve(value);
     return new Promise((resolve) => this.#options.clock.soon(() => resolve(value)));
   }
 
@@ -257,8 +255,9 @@ export class GroupCommit {
       return void this.#commitAside(group, error);
     }
     if (policy === "always") return this.#syncThenCommit(group);
-    if (policy === "periodic") this.#armSync();
-    if (this.#mustYield()) {
+    if (policy === "periodic") this.#periodicSync.arm();
+    // A publisher that awaits each message would never let timers and sockets have their turn.
+    if (this.#turn.isOver()) {
       this.#busy = true;
       this.#options.clock.soon(() => this.#complete(group));
       return;
@@ -276,16 +275,6 @@ export class GroupCommit {
     } catch (error) {
       this.#failSync(group, error);
     }
-  }
-
-  /** A publisher that awaits each message would never let timers and sockets have their turn. */
-  #mustYield(): boolean {
-    if (++this.#sinceCheck < YIELD_CHECK_GROUPS) return false;
-    this.#sinceCheck = 0;
-    const now = this.#options.clock.now();
-    if (now - this.#lastYield >= 0 && now - this.#lastYield < YIELD_AFTER_MS) return false;
-    this.#lastYield = now;
-    return true;
   }
 
   #commit(records: number, bytes: number): void {
@@ -355,7 +344,7 @@ export class GroupCommit {
     }
     this.#recovered();
     if (policy === "always") return this.#syncThenCommit(group);
-    if (policy === "periodic" && segments.unsynced) this.#armSync();
+    if (policy === "periodic" && segments.unsynced) this.#periodicSync.arm();
     this.#complete(group);
   }
 
@@ -423,30 +412,5 @@ export class GroupCommit {
     for (const enter of this.#waiting.splice(0)) enter();
     this.#gathering.fail(failure);
     this.#release();
-  }
-
-  #armSync(): void {
-    if (this.#syncTimer !== undefined || this.#closed) return;
-    const { clock, syncIntervalMs } = this.#options;
-    this.#syncTimer = clock.after(syncIntervalMs, () => this.#periodicSync(), { unref: true });
-  }
-
-  async #periodicSync(): Promise<void> {
-    const { segments, logger, channel } = this.#options;
-    try {
-      await segments.syncAside();
-      if (this.#syncFailing) logger.info("periodic syncs succeed again", { channel });
-      this.#syncFailing = false;
-    } catch (error) {
-      if (!this.#syncFailing) {
-        logger.error("a periodic sync failed: what was written since the last one is not durable", {
-          channel,
-          error: messageOf(error),
-        });
-      }
-      this.#syncFailing = true;
-    }
-    this.#syncTimer = undefined;
-    if (segments.unsynced) this.#armSync();
   }
 }

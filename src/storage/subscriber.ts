@@ -16,6 +16,7 @@ import {
   fittingDeadLetter,
 } from "../envelope/mod.ts";
 import { CursorKeeper } from "./cursor_keeper.ts";
+import { FairTurn } from "./fair_turn.ts";
 import type { ChannelLog, Cursor, LogReader, Position, StoredRecord } from "./log.ts";
 import { type Handler, type HandlerContext, ReceivedMessage, RetryLater } from "./message.ts";
 
@@ -77,8 +78,6 @@ export interface SubscriberStats {
 }
 
 const BLOCK_BYTES = 256 * 1024;
-const YIELD_CHECK_RECORDS = 16;
-const YIELD_AFTER_MS = 10;
 const CLOSE_PATIENCE_MS = 5_000;
 const LOGGED_DAMAGE = 10;
 
@@ -94,8 +93,7 @@ export class Subscriber implements AsyncDisposable {
   #closing: Promise<void> | undefined;
   /** Whether the cursor was given away: what ends after that has come too late. */
   #released = false;
-  #lastYield: number;
-  #sinceCheck = 0;
+  readonly #turn: FairTurn;
   #lagging = false;
   #delivered = 0;
   #retries = 0;
@@ -109,7 +107,7 @@ export class Subscriber implements AsyncDisposable {
     this.#reader = options.log.reader(position);
     this.#cursor = new CursorKeeper(cursor, options.cursorFlushMs, options.clock, options.logger);
     this.#context = { signal: this.#abort.signal, subscriberId: options.subscriberId };
-    this.#lastYield = options.clock.now();
+    this.#turn = new FairTurn(options.clock);
     this.#running = this.#run();
   }
 
@@ -205,7 +203,8 @@ export class Subscriber implements AsyncDisposable {
       if (this.#released) return;
       const saved = this.#moveTo(record.next);
       if (saved !== undefined) await saved;
-      if (this.#mustYield()) await this.#yield();
+      // Handlers that return at once would never let timers and sockets have their turn.
+      if (this.#turn.isOver()) await this.#turn.pass();
     }
     if (this.#position < block.next) await this.#moveTo(block.next);
     if (block.records.length === 0) await this.#untilGrown(log);
@@ -374,19 +373,6 @@ export class Subscriber implements AsyncDisposable {
       this.#lagging = true;
       this.#log("warn", "the subscriber is far behind", { lag_bytes: lag });
     } else if (lag < lagWarnBytes / 2) this.#lagging = false;
-  }
-
-  /** Handlers that return at once would never let timers and sockets have their turn. */
-  #mustYield(): boolean {
-    if (++this.#sinceCheck < YIELD_CHECK_RECORDS) return false;
-    this.#sinceCheck = 0;
-    const since = this.#options.clock.now() - this.#lastYield;
-    return since < 0 || since >= YIELD_AFTER_MS;
-  }
-
-  async #yield(): Promise<void> {
-    await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
-    this.#lastYield = this.#options.clock.now();
   }
 
   /** Waits. @returns False when the subscription was closed meanwhile. */
