@@ -32,6 +32,8 @@ const SUITES: readonly Suite[] = [
   { name: "examples in docs", paths: ["mod.ts", "src"], permissions: ["-A"], doc: true },
 ];
 
+const SUITE_LIMIT_MS = 300_000;
+
 interface Result {
   readonly passed: number;
   readonly failed: number;
@@ -92,7 +94,11 @@ async function run(suite: Suite): Promise<Result> {
     stdout: "piped",
     stderr: "piped",
   });
-  const { code, stdout, stderr } = await command.output();
+  const child = command.spawn();
+  // A test that hangs must not hold up the others for ever.
+  const limit = setTimeout(() => child.kill("SIGKILL"), SUITE_LIMIT_MS);
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(limit);
   const output = new TextDecoder().decode(stdout).replace(COLOUR, "");
   const summary = SUMMARY.exec(output);
   const result = {

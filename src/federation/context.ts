@@ -1,3 +1,4 @@
+import { type AuditSink, nullAudit } from "../audit/mod.ts";
 import {
   type Clock,
   type Logger,
@@ -9,7 +10,7 @@ import {
 import type { ChannelLogs } from "../storage/mod.ts";
 import { Intake } from "./intake.ts";
 import { type FederationLimits, federationLimits } from "./limits.ts";
-import { type AuditSink, type SeenIds, silentAudit } from "./ports.ts";
+import type { SeenIds } from "./ports.ts";
 import { ThrottledLog } from "./throttled_log.ts";
 
 /** Options of {@linkcode federationContext}. */
@@ -28,7 +29,7 @@ export interface FederationContextOptions {
   readonly random?: Random;
   /** Where faults and changes of state are logged. @default {silentLogger} */
   readonly logger?: Logger;
-  /** Where audit events go. @default {silentAudit} */
+  /** Where audit events go. @default {nullAudit} */
   readonly audit?: AuditSink;
 }
 
@@ -75,6 +76,6 @@ export function federationContext(options: FederationContextOptions): Federation
     random: options.random ?? systemRandom,
     logger,
     throttled: new ThrottledLog(logger, clock),
-    audit: options.audit ?? silentAudit,
+    audit: options.audit ?? nullAudit,
   };
 }

@@ -37,15 +37,7 @@ export { type FederationLimits, federationLimits } from "./limits.ts";
 export type { Frame, Link, LinkEnd, LinkListener, LinkPeer } from "./link.ts";
 export { type MemoryLinkOptions, type MemoryLinkPair, memoryLinkPair } from "./memory_link.ts";
 export type { AllowedPeer } from "./peer_policy.ts";
-export {
-  type AuditEvent,
-  type AuditEventName,
-  type AuditSink,
-  type Credentials,
-  type SeenIds,
-  silentAudit,
-  type TlsVersion,
-} from "./ports.ts";
+export type { Credentials, SeenIds, TlsVersion } from "./ports.ts";
 export type { SessionStats } from "./session.ts";
 export { ThrottledLog } from "./throttled_log.ts";
 export { type Dial, type DialOptions, dialWebSocket } from "./websocket_dial.ts";

@@ -1,3 +1,4 @@
+import type { AuditEventName, AuditSink } from "../audit/mod.ts";
 import { type Clock, isValidName, type Logger, messageOf, quote } from "../base/mod.ts";
 import {
   type DecodedRecord,
@@ -10,7 +11,6 @@ import { CloseCode } from "./close_codes.ts";
 import type { Intake, IntakeGroup } from "./intake.ts";
 import { type FederationLimits, maxPendingBytes } from "./limits.ts";
 import type { Link } from "./link.ts";
-import type { AuditEventName, AuditSink } from "./ports.ts";
 import { recordId } from "./record_scan.ts";
 import type { ThrottledLog } from "./throttled_log.ts";
 import { decodeDataFrame, encodeAck, WireError } from "./wire.ts";

@@ -1,3 +1,4 @@
+import type { AuditSink } from "../audit/mod.ts";
 import { type Clock, type Logger, messageOf, type Timer } from "../base/mod.ts";
 import type { Block, Position, StoredRecord } from "../storage/mod.ts";
 import { AckWatch } from "./ack_watch.ts";
@@ -6,7 +7,6 @@ import { type InFlight, Lane } from "./lane.ts";
 import { batchBytes, type FederationLimits, ORIGINAL_MAX_RECORD_BYTES } from "./limits.ts";
 import type { Link } from "./link.ts";
 import type { OutboundChannel } from "./outbound_channel.ts";
-import type { AuditSink } from "./ports.ts";
 import { recordId, RecordScan } from "./record_scan.ts";
 import { ThrottledLog } from "./throttled_log.ts";
 import { encodeDataFrame, WireError } from "./wire.ts";

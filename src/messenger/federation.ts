@@ -2,7 +2,6 @@ import { AuditLog, type AuditStats } from "../audit/mod.ts";
 import { type Clock, type Logger, messageOf, type Random } from "../base/mod.ts";
 import type { SeenIds } from "../dedup/mod.ts";
 import {
-  type AuditSink,
   type FederationContext,
   federationContext,
   Hub,
@@ -73,7 +72,7 @@ export class Federation {
       clock,
       random,
       logger,
-      audit: auditSink(this.#audit),
+      audit: this.#audit,
     });
   }
 
@@ -161,7 +160,11 @@ export class Federation {
       const hub = this.#hub;
       watchPolicy(configPath, {
         current: config.hub.allowedPeers,
-        onChange: (allowedPeers) => hub.applyPolicy(allowedPeers),
+        onChange: (allowedPeers) => {
+          hub.applyPolicy(allowedPeers);
+          this.#audit.record({ event: "policy_reloaded", detail: configPath });
+          logger.info("hub policy reloaded", { file: configPath, peers: allowedPeers.length });
+        },
         onError: (error) => {
           this.#audit.record({ event: "policy_reload_failed", detail: messageOf(error) });
           logger.error("hub policy stays as it was: the configuration file has problems", {
@@ -203,13 +206,4 @@ export class Federation {
     };
     warn();
   }
-}
-
-/** The links name their events as the file does, the log as the language does. */
-function auditSink(log: AuditLog): AuditSink {
-  return {
-    record({ message_id, peer_addr, duration_ms, ...rest }): void {
-      log.record({ ...rest, messageId: message_id, peerAddr: peer_addr, durationMs: duration_ms });
-    },
-  };
 }

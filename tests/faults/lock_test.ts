@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataDirLockedError } from "../../src/base/mod.ts";
-import { dataDirOwner, denoFiles, FileChannelLogs } from "../../src/storage/mod.ts";
+import { dataDirOwner, DataDirView, denoFiles, FileChannelLogs } from "../../src/storage/mod.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 Deno.test("another process that owns the data directory is named, and kill -9 frees it", async () => {
@@ -17,6 +17,8 @@ Deno.test("another process that owns the data directory is named, and kill -9 fr
     const error = assertThrows(() => new FileChannelLogs(dir.path), DataDirLockedError);
     assertEquals(error.pid, child.pid);
     assertEquals(dataDirOwner(denoFiles, dir.path), child.pid);
+    const view = new DataDirView(dir.path);
+    assertEquals([view.owner, view.channels()], [child.pid, []]);
     child.kill("SIGKILL");
     await child.status;
     await reader.cancel();

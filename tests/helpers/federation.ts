@@ -1,8 +1,8 @@
+import type { AuditEvent } from "../../src/audit/mod.ts";
 import { type Clock, type LogLevel, systemClock } from "../../src/base/mod.ts";
 import { decodeEnvelope, EnvelopeEncoder } from "../../src/envelope/mod.ts";
 import {
   type AllowedPeer,
-  type AuditEvent,
   type Dial,
   type FederationContext,
   federationContext,

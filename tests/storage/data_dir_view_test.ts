@@ -143,30 +143,3 @@ Deno.test("damaged lines are skipped, logged and do not end a tail", async () =>
     "error: skipped a record over 10 MiB",
   ]);
 });
-
-Deno.test("a view names the process that owns the directory, and reads what that one writes", async () => {
-  await using dir = await tempDir();
-  const program = new URL("./programs/own_data_dir.ts", import.meta.url).pathname;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", `--allow-read=${dir.path}`, `--allow-write=${dir.path}`, program, dir.path],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  try {
-    const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    assertEquals((await output.read()).value, "open\n");
-    const view = new DataDirView(dir.path);
-    assertEquals(view.owner, child.pid);
-    await Deno.mkdir(`${dir.path}/channels/readings`);
-    await Deno.writeTextFile(`${dir.path}/channels/readings/${segmentFile(0)}`, "one\n");
-    assertEquals(view.channels(), ["readings"]);
-    assertEquals(await textsOf(view.tail("readings"), 0), ["one"]);
-    await child.stdin.close();
-    await child.status;
-    await output.cancel();
-    assertEquals(view.owner, undefined);
-  } finally {
-    await child.stdin.close().catch(() => {});
-    await child.status;
-  }
-});
