@@ -60,7 +60,10 @@ export function parseCommandLine(command: Command, line: readonly string[]): Par
   if (raw.help === true) return { help: true, options: {}, args: {} };
   if (unknown.length > 0) {
     const known = names.map((name) => `--${name}`);
-    throw new UsageError(`unknown option ${quote(unknown[0]!)}${didYouMean(unknown[0]!, known)}`);
+    const hint = /^-\d/.test(unknown[0]!)
+      ? '; a word that begins with "-" and is no option comes after "--"'
+      : didYouMean(unknown[0]!, known);
+    throw new UsageError(`unknown option ${quote(unknown[0]!)}${hint}`);
   }
   const options: Record<string, OptionValue> = {};
   const missing: string[] = [];

@@ -1,4 +1,4 @@
-import { messageOf, quote, validatePublishChannel } from "../base/mod.ts";
+import { messageOf, validatePublishChannel } from "../base/mod.ts";
 import { MAX_RECORD_BYTES } from "../envelope/mod.ts";
 import type { BatchMessage } from "../messenger/mod.ts";
 import { type Command, type CommandContext, defineCommand, UsageError } from "./command.ts";
@@ -6,6 +6,7 @@ import { dataOptions, logLevelOption, usageUnless } from "./instance.ts";
 import { type Io, OutputClosedError } from "./io.ts";
 import { jsonOption } from "./json.ts";
 import { type Lines, readLines } from "./lines.ts";
+import { parsePayload } from "./payload.ts";
 import { openTarget, type PublishTarget, type Stored } from "./publish_target.ts";
 
 /** Payload type of what is published as JSON, when none is named. */
@@ -149,12 +150,11 @@ async function publishGroup(
   const { stored, failure } = await target.publish(messages);
   if (context.options.json) await say(context, stored.map(jsonLine).join(""));
   if (failure === undefined) return stored.length;
-  if (context.signal.aborted || stored.length === 0) throw failure;
-  throw new Error(
-    `of lines ${first} to ${first + texts.length - 1} only ${stored.length} messages are stored: ` +
-      messageOf(failure),
-    { cause: failure },
-  );
+  if (context.signal.aborted) throw failure;
+  const last = first + texts.length - 1;
+  const where = first === last ? `line ${first}` : `lines ${first} to ${last}`;
+  const part = stored.length === 0 ? "" : `, of which ${stored.length} messages are stored`;
+  throw new Error(`${where}${part}: ${messageOf(failure)}`, { cause: failure });
 }
 
 /** The messages of lines, up to the first line that holds none. */
@@ -188,17 +188,6 @@ function messageFor({ options }: Context): (payload: unknown) => BatchMessage {
   return (payload) => ({ ...rest, payload });
 }
 
-function parsePayload(json: string, what: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw new Error(
-      `${what} is not JSON (${messageOf(error)}): ${quote(json)}; --text publishes it as text`,
-      { cause: error },
-    );
-  }
-}
-
 async function readPayload(path: string, text: boolean): Promise<unknown> {
   let content: string;
   try {
@@ -208,8 +197,7 @@ async function readPayload(path: string, text: boolean): Promise<unknown> {
     }
     content = new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path));
   } catch (error) {
-    const reason = error instanceof TypeError ? "it is not UTF-8 text" : messageOf(error);
-    throw new Error(`cannot publish ${path}: ${reason}`, { cause: error });
+    throw new Error(`cannot publish ${path}: ${whyUnreadable(error)}`, { cause: error });
   }
   if (text) return content;
   try {
@@ -219,6 +207,13 @@ async function readPayload(path: string, text: boolean): Promise<unknown> {
     const hint = `publish - < ${path} takes one payload a line`;
     throw new Error(`${messageOf(error)}; ${hint}`, { cause: error });
   }
+}
+
+function whyUnreadable(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
+  if (error instanceof Deno.errors.PermissionDenied) return "its permissions forbid it";
+  return error instanceof TypeError ? "it is not UTF-8 text" : messageOf(error);
 }
 
 function jsonLine({ id, position }: { id: string; position?: number | undefined }): string {

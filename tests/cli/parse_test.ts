@@ -149,6 +149,12 @@ Deno.test("no command line does anything but be read or be refused as wrong usag
   }));
 });
 
+Deno.test("a negative number as a word is refused with the way to give it", () => {
+  const parse = (line: string) => parseCommandLine(runner, line.split(" "));
+  assertThrows(() => parse("-5"), UsageError, 'comes after "--"');
+  assertEquals(parse("-- -5").args.channel, "-5");
+});
+
 const runner = defineCommand({
   options: {
     id: { type: "string", summary: "An id" },

@@ -159,7 +159,8 @@ Deno.test("publish names the file that it cannot take", async () => {
   await Deno.writeFile(`${dir.path}/binary`, new Uint8Array([0xff]));
   for (
     const [file, message] of [
-      ["none", "cannot publish @/none: "],
+      ["none", "cannot publish @/none: there is no such file\n"],
+      [".", "cannot publish @/.: it is a folder\n"],
       ["binary", "cannot publish @/binary: it is not UTF-8 text"],
       ["lines", "@/lines is not JSON ("],
     ] as const
@@ -170,3 +171,26 @@ Deno.test("publish names the file that it cannot take", async () => {
     assertEquals(stderr.trimEnd().includes("\n"), false);
   }
 });
+
+for (
+  const [json, keeps] of [
+    ["12345678901234567890", false],
+    ['{"a":[9007199254740993]}', false],
+    ["1e400", false],
+    ["-1E+999", false],
+    ["9007199254740992", true],
+    ["-9007199254740991", true],
+    ["10000000000000000000000", true],
+    ["0.12345678901234567890", true],
+    ["1e300", true],
+    ['"12345678901234567890 1e400"', true],
+  ] as const
+) {
+  Deno.test(`publish ${keeps ? "takes" : "refuses to alter"} ${json}`, async () => {
+    await using dir = await tempDir();
+    const { code, stderr } = await publish(dir.path, ["c", "-"], memoryIo({ stdin: `1\n${json}` }));
+    assertEquals(code, keeps ? 0 : 1);
+    if (keeps) assertEquals(await payloadsOf(dir.path, "c"), [1, JSON.parse(json)]);
+    else assertMatch(stderr, /line 2: the number [^\n]+ would be stored as another one; /);
+  });
+}
