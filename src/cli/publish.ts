@@ -74,9 +74,9 @@ export const publish: Command = defineCommand({
     "input it publishes one message a line, skips blank lines, and prints how many they were. " +
     "Messages are stored once the command says so." +
     "\n\nThe data directory must not be owned by another process. Its hub and connections stay " +
-    "closed: what is published here follows to other instances when the instance runs. With --hub " +
-    "the message goes straight to a hub, as from an instance without a disk; a hub drops what its " +
-    "policy forbids without saying so." +
+    "closed: what is published here follows, when the instance runs, to the hubs that it has been " +
+    "connected with before. With --hub the message goes straight to a hub, as from an instance " +
+    "without a disk; a hub drops what its policy forbids without saying so." +
     "\n\nNeeds --allow-read and --allow-write for the data directory, and --allow-sys=hostname " +
     "when no name is given; with --hub --allow-net for its address, --allow-read for the " +
     "certificates and --allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE.",

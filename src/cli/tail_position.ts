@@ -25,26 +25,23 @@ export async function positionOfLast(
   let bytes = FIRST_BYTES;
   while (end > source.start) {
     const begin = Math.max(source.start, end - bytes);
-    const { first, positions } = await lookAt(source, begin, end, wanted, signal);
+    const positions = await recordsBetween(source, begin, end, wanted, signal);
     if (positions.length >= missing) return positions.at(-missing)!;
     missing -= positions.length;
-    if (begin === source.start) break;
-    // Where no record begins, one that is longer than the piece does before it.
-    bytes = first === undefined ? bytes * 2 : Math.min(bytes * 2, MAX_BYTES);
-    end = first ?? end;
+    end = begin;
+    bytes = Math.min(bytes * 2, MAX_BYTES);
   }
   return source.start;
 }
 
-/** The records that begin between two positions. */
-async function lookAt(
+/** Positions of the records that begin between two positions. */
+async function recordsBetween(
   source: ChannelTail,
   begin: Position,
   end: Position,
   wanted: (record: StoredRecord) => boolean,
   signal: AbortSignal,
-): Promise<{ first: Position | undefined; positions: readonly Position[] }> {
-  let first: Position | undefined;
+): Promise<readonly Position[]> {
   const positions: Position[] = [];
   const reader = source.reader(begin);
   try {
@@ -53,13 +50,11 @@ async function lookAt(
       const { records } = await reader.read(Math.min(READ_BYTES, end - begin));
       if (records.length === 0) break;
       for (const record of records) {
-        if (record.position >= end) break;
-        first ??= record.position;
-        if (wanted(record)) positions.push(record.position);
+        if (record.position < end && wanted(record)) positions.push(record.position);
       }
     }
   } finally {
     reader.close();
   }
-  return { first, positions };
+  return positions;
 }
