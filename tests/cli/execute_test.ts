@@ -70,7 +70,7 @@ Deno.test("a failure is one line without a stack and exit code 1", async () => {
         "a.yaml has 2 problems: name: is empty; x",
       ],
       [new Error("\x1b[2Jboo"), "\\u001b[2Jboo"],
-      [new Error(""), "failed without a reason"],
+      [new Error(""), "Error"],
       ["a text", "a text"],
     ] as const
   ) {

@@ -142,7 +142,7 @@ Deno.test(
     assertMatch(stderr, /^[^\n]+ WARN {2}moved a message to the dead-letter channel [^\n]+\n$/);
     const tail = await runCli(["tail", "c.dead-letter", "--json", "--data-dir", dir.path]);
     const { payload } = JSON.parse(tail.stdout);
-    assertEquals([payload.original.payload, payload.retries], ["bad", 3]);
+    assertEquals([payload.original.payload, payload.retries], ["bad", 2]);
     assertEquals(payload.last_error, "sh ended with exit code 3");
   },
 );

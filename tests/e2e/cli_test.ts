@@ -201,7 +201,7 @@ Deno.test({
     const [{ original, retries, last_error }] = payloadsOf(tail.stdout);
     assertEquals(
       [original.payload, retries, last_error],
-      [{ id: 1 }, 2, "sh ended with exit code 9"],
+      [{ id: 1 }, 1, "sh ended with exit code 9"],
     );
   },
 });

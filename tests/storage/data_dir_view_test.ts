@@ -143,3 +143,15 @@ Deno.test("damaged lines are skipped, logged and do not end a tail", async () =>
     "error: skipped a record over 10 MiB",
   ]);
 });
+
+Deno.test("a view names the owner, reads what that one writes, and does not hinder it", async () => {
+  await using channel = await TestChannel.open();
+  const view = new DataDirView(channel.dataDir);
+  assertEquals(view.owner, Deno.pid);
+  await channel.log.append("one", () => undefined);
+  assertEquals(await textsOf(view.tail("readings"), 0), ["one"]);
+  await channel.logs.close();
+  assertEquals(view.owner, undefined);
+  await channel.open();
+  assertEquals(view.owner, Deno.pid);
+});
