@@ -65,7 +65,10 @@ export class Intake {
   readonly #groups = new Set<IntakeGroup>();
   readonly #logs = new Map<string, ChannelLog>();
   readonly #opening = new Map<string, Promise<ChannelLog>>();
-  /** Where channels ended when they were first looked at: what came later is no resending. */
+  /**
+   * Where channels ended when they were first looked at: what came later is no resending. For others
+   * the end that they were opened with counts.
+   */
   readonly #ends = new Map<string, number>();
 
   /**
@@ -163,8 +166,8 @@ export class Intake {
   }
 
   async #warm(log: ChannelLog): Promise<void> {
-    const end = log.end;
-    const noted = Math.min(this.#ends.get(log.channel) ?? end, end);
+    const { end, recoveredEnd } = log;
+    const noted = Math.min(this.#ends.get(log.channel) ?? recoveredEnd, end);
     // Positions are bytes in some logs and records in others.
     const { bytes } = log.stats();
     const bytesEach = Math.max(1, bytes / Math.max(1, end - log.start));

@@ -46,6 +46,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
   readonly files: FileSystem;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly recoveredEnd: Position;
   readonly damage: ReadDamage = { skippedRecords: 0, skippedBytes: 0 };
   readonly #options: FileLogOptions;
   readonly #syncer: Syncer;
@@ -85,6 +86,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
       logger: options.logger,
       onCommit: (end) => this.#waiters.notify(end),
     });
+    this.recoveredEnd = this.#commit.end;
   }
 
   get segments(): SegmentWriter["segments"] {

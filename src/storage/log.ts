@@ -97,6 +97,8 @@ export interface ChannelLog {
   readonly start: Position;
   /** Position after the last record. */
   readonly end: Position;
+  /** Position after the last record that was there already when the log was opened. */
+  readonly recoveredEnd: Position;
   /**
    * Appends one record and settles once it is as durable as the log's sync policy says.
    *

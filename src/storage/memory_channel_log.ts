@@ -54,6 +54,11 @@ export class MemoryChannelLog implements ChannelLog {
     return this.#start + this.#records.length;
   }
 
+  /** A restart is imagined here: whatever is there may have been there before. */
+  get recoveredEnd(): Position {
+    return this.end;
+  }
+
   async append<T>(record: RecordData, result: (position: Position) => T): Promise<T> {
     const [position] = await this.appendAll([record]);
     return result(position!);
