@@ -266,10 +266,13 @@ export class CertificateError extends MessengerError {
 
 /** The hub cannot listen on its address. */
 export class HubListenError extends MessengerError {
+  /** The name of the class. */
   override readonly name = "HubListenError";
   /** The address in question. */
   readonly address: string;
   /**
+   * Makes the error.
+   *
    * @param address The address in question.
    * @param why What is wrong and what to do.
    * @param options The error that caused this one.
