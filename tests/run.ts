@@ -25,7 +25,6 @@ const SUITES: readonly Suite[] = [
   { name: "messenger", paths: ["tests/messenger"], permissions: ["-A"] },
   { name: "cli", paths: ["tests/cli"], permissions: ["-A"] },
   { name: "conformance", paths: ["tests/conformance"], permissions: ["-A"] },
-  { name: "interop", paths: ["tests/interop"], permissions: ["-A"] },
   { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
   { name: "faults", paths: ["tests/faults"], permissions: ["-A"] },
   { name: "e2e", paths: ["tests/e2e"], permissions: ["-A"] },
