@@ -18,6 +18,7 @@ const SUITES: readonly Suite[] = [
   { name: "envelope", paths: ["tests/envelope"], permissions: "nothing" },
   { name: "registry", paths: ["tests/registry"], permissions: "nothing" },
   { name: "dedup", paths: ["tests/dedup"], permissions: "nothing" },
+  { name: "config", paths: ["tests/config"], permissions: "data" },
   { name: "storage", paths: ["tests/storage"], permissions: "storage" },
   { name: "audit", paths: ["tests/audit"], permissions: "data" },
   { name: "tls", paths: ["tests/tls"], permissions: ["-A"] },

@@ -7,8 +7,8 @@ import {
   configReference,
   loadConfig,
 } from "../../src/messenger/config/mod.ts";
-import { toCamel } from "../../src/messenger/config/findings.ts";
-import { type Key, KEYS } from "../../src/messenger/config/schema.ts";
+import { type Key, toCamel } from "../../src/config/mod.ts";
+import { KEYS } from "../../src/messenger/config/schema.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 const documentUrl = new URL("../../docs/configuration.md", import.meta.url);

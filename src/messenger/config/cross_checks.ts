@@ -1,6 +1,5 @@
 import { quote } from "../../base/mod.ts";
-import type { Findings } from "./findings.ts";
-import { isLoopback, parseHostPort } from "./host_port.ts";
+import { type Findings, isLoopback, parseHostPort } from "../../config/mod.ts";
 import type { ResolvedConfig } from "./resolved.ts";
 
 /**

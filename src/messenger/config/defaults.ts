@@ -1,9 +1,8 @@
 import { ConfigError, type ConfigProblem } from "../../base/mod.ts";
+import { deepFreeze, Findings, readSection, type Spelling } from "../../config/mod.ts";
 import { checkAcross } from "./cross_checks.ts";
-import { Findings, type Spelling } from "./findings.ts";
-import { readSection } from "./read.ts";
 import type { ResolvedConfig } from "./resolved.ts";
-import { ROOT } from "./section.ts";
+import { ROOT } from "./schema.ts";
 import type { Config } from "./types.ts";
 
 /** What a configuration takes from its surroundings. */
@@ -56,7 +55,7 @@ export function resolveConfig(
   const draft = values as unknown as ResolvedConfig;
   checkAcross(draft, findings);
   const name = draft.name || defaultName(draft, findings, surroundings);
-  return { resolved: freeze({ ...draft, name }), problems: findings.problems };
+  return { resolved: deepFreeze({ ...draft, name }), problems: findings.problems };
 }
 
 function defaultName(config: ResolvedConfig, findings: Findings, from: Surroundings): string {
@@ -73,10 +72,4 @@ function defaultName(config: ResolvedConfig, findings: Findings, from: Surroundi
     );
   }
   return "";
-}
-
-function freeze<T>(value: T): T {
-  if (typeof value !== "object" || value === null) return value;
-  for (const inner of Object.values(value)) freeze(inner);
-  return Object.freeze(value);
 }

@@ -6,8 +6,6 @@
  */
 export { applyDefaults, type Surroundings } from "./defaults.ts";
 export { ensureDirectories } from "./directories.ts";
-export { parseDuration } from "./duration.ts";
-export { formatHostPort, type HostPort, isLoopback, parseHostPort } from "./host_port.ts";
 export { loadConfig } from "./load.ts";
 export { configReference } from "./reference.ts";
 export type { ResolvedAllowedPeer, ResolvedClientHub, ResolvedConfig } from "./resolved.ts";

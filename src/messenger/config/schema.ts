@@ -1,77 +1,4 @@
-interface KeyBase {
-  /** Where the key stands in the YAML file; `[]` marks the entries of a list. */
-  readonly path: string;
-  /** One sentence for the reference. */
-  readonly summary: string;
-}
-
-/** A text. Left out and "" are the same. */
-export interface TextKey extends KeyBase {
-  readonly type: "text";
-  /** What the text has to be. */
-  readonly form: "path" | "name" | "host:port";
-  /** Whether it is undefined when left out, in place of "". */
-  readonly optional?: true;
-  /** Whether it has to be given. */
-  readonly required?: true;
-  /** What the reference shows as the default. */
-  readonly shownDefault?: string;
-  /** What an address may be: to listen on (any port, host may be empty) or to dial. */
-  readonly use?: "listen" | "dial";
-}
-
-/** One of a few texts. */
-export interface ChoiceKey extends KeyBase {
-  readonly type: "choice";
-  readonly choices: readonly string[];
-  readonly default: string;
-}
-
-/** Yes or no. */
-export interface BooleanKey extends KeyBase {
-  readonly type: "boolean";
-  readonly default: boolean;
-}
-
-/** A number between two limits. */
-export interface NumberKey extends KeyBase {
-  readonly type: "integer" | "number";
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  /** Whether 0 stands for the default, as in the files of the original. */
-  readonly zeroIsDefault?: true;
-}
-
-/** A span of time; resolved to milliseconds under the key's name with `Ms` at its end. */
-export interface DurationKey extends KeyBase {
-  readonly type: "duration";
-  /** A text that `parseDuration` takes. */
-  readonly default: string;
-}
-
-/** A list of channel names. */
-export interface ChannelsKey extends KeyBase {
-  readonly type: "channels";
-}
-
-/** A list of entries, whose keys the table has under `{path}[].`. */
-export interface EntriesKey extends KeyBase {
-  readonly type: "entries";
-}
-
-/** One row of the table. */
-export type Key =
-  | TextKey
-  | ChoiceKey
-  | BooleanKey
-  | NumberKey
-  | DurationKey
-  | ChannelsKey
-  | EntriesKey;
-
-/** Longest list that is read. */
-export const LIST_MAX = 10_000;
+import { type Key, type Section, sectionsOf } from "../../config/mod.ts";
 
 // Timers take no longer wait.
 const MS_MAX = 2_147_483_647;
@@ -170,3 +97,6 @@ export const KEYS: readonly Key[] = [
   { path: "audit.max_files", type: "integer", default: 10, min: 1, max: 10_000, zeroIsDefault: true,
     summary: "Rotated audit files that are kept." },
 ];
+
+/** The same by sections. */
+export const ROOT: Section = sectionsOf(KEYS);

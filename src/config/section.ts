@@ -1,5 +1,5 @@
 import { nearestName } from "./nearest.ts";
-import { type Key, KEYS } from "./schema.ts";
+import type { Key } from "./key.ts";
 
 /** A part of the table: the keys that stand beside each other, and the sections below them. */
 export interface Section {
@@ -7,15 +7,14 @@ export interface Section {
   readonly keys: ReadonlyMap<string, Key>;
   /** By name; the entries of a list are the section `{name}[]`. */
   readonly sections: ReadonlyMap<string, Section>;
+  /** The whole table. */
+  readonly table: readonly Key[];
 }
 
 interface Growing extends Section {
   readonly keys: Map<string, Key>;
   readonly sections: Map<string, Growing>;
 }
-
-/** The whole table. */
-export const ROOT: Section = grow(KEYS);
 
 /**
  * The path of the known key or section that is nearest to an unknown one.
@@ -31,26 +30,29 @@ export function nearestKey(
   at: string,
   spell: (name: string) => string,
 ): string {
-  // A name that is right but stands in the wrong place wins over a guess.
-  const elsewhere = KEYS.find(({ path }) =>
+  // A name that is right but stands in the wrong place wins over a guess, the more so further below.
+  const elsewhere = section.table.filter(({ path }) =>
     !path.includes("[]") && spell(path.split(".").at(-1)!) === name
   );
-  if (elsewhere) return spell(elsewhere.path);
+  const below = elsewhere.find(({ path }) => at !== "" && path.startsWith(`${at}.`));
+  if (elsewhere.length > 0) return spell((below ?? elsewhere[0]!).path);
   const siblings = [...section.keys.keys(), ...section.sections.keys()]
     .filter((sibling) => !sibling.endsWith("[]")).map(spell);
   const nearest = nearestName(name, siblings)!;
   return at === "" ? nearest : `${spell(at)}.${nearest}`;
 }
 
-function grow(keys: readonly Key[]): Section {
-  const root: Growing = { keys: new Map(), sections: new Map() };
+/** The sections of a table, by the paths of its keys. */
+export function sectionsOf(keys: readonly Key[]): Section {
+  const empty = (): Growing => ({ keys: new Map(), sections: new Map(), table: keys });
+  const root = empty();
   for (const key of keys) {
     const names = key.path.split(".");
     const last = names.pop()!;
     let section = root;
     for (const name of names) {
       let next = section.sections.get(name);
-      if (!next) section.sections.set(name, next = { keys: new Map(), sections: new Map() });
+      if (!next) section.sections.set(name, next = empty());
       section = next;
     }
     section.keys.set(last, key);

@@ -1,4 +1,4 @@
-import { quote } from "../../base/mod.ts";
+import { quote } from "../base/mod.ts";
 
 /** Milliseconds of each unit. Up to hours they are Go's; days and weeks are 24 and 168 hours. */
 const UNITS: Readonly<Record<string, number>> = {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { formatHostPort, isLoopback, parseHostPort } from "../../src/messenger/config/mod.ts";
+import { formatHostPort, isLoopback, parseHostPort } from "../../src/config/mod.ts";
 
 const VALID: readonly (readonly [addr: string, host: string, port: number])[] = [
   ["127.0.0.1:7740", "127.0.0.1", 7740],

@@ -1,5 +1,5 @@
 import { parse } from "@std/yaml";
-import { ConfigError, messageOf } from "../../base/mod.ts";
+import { ConfigError, messageOf } from "../base/mod.ts";
 import type { Section } from "./section.ts";
 
 type Mapping = Record<string, unknown>;
@@ -53,9 +53,10 @@ function adopt(section: Section, value: unknown, written: unknown): unknown {
     if (key.type === "boolean") adopted[name] = asBoolean(given);
     if (key.type === "text") adopted[name] = asText(given, text);
     if (key.type === "choice" && key.choices.includes(String(text))) adopted[name] = text;
+    if (key.type === "map") adopted[name] = asTextMap(given, text);
     if (!Array.isArray(given)) continue;
     const writtenEntries = Array.isArray(text) ? text : [];
-    if (key.type === "channels") {
+    if (key.type === "channels" || key.type === "texts") {
       adopted[name] = given.map((entry, index) => asText(entry, writtenEntries[index]));
     }
     const entries = section.sections.get(`${name}[]`);
@@ -72,6 +73,18 @@ function adopt(section: Section, value: unknown, written: unknown): unknown {
 function asBoolean(value: unknown): unknown {
   if (typeof value !== "string") return value;
   return TRUE.test(value) ? true : FALSE.test(value) ? false : value;
+}
+
+function asTextMap(value: unknown, written: unknown): unknown {
+  if (!isMapping(value) || !isMapping(written)) return value;
+  const read: Mapping = Object.create(null);
+  for (const [name, given] of Object.entries(value)) {
+    const text = Object.hasOwn(written, name) ? written[name] : undefined;
+    read[name] = Array.isArray(given)
+      ? given.map((entry, index) => asText(entry, Array.isArray(text) ? text[index] : undefined))
+      : asText(given, text);
+  }
+  return read;
 }
 
 function asText(value: unknown, written: unknown): unknown {

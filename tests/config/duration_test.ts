@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseDuration } from "../../src/messenger/config/mod.ts";
+import { parseDuration } from "../../src/config/mod.ts";
 
 const HOUR = 3_600_000;
 

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../../base/mod.ts";
+import type { ConfigProblem } from "../base/mod.ts";
 
 /** How keys are spelt where the configuration comes from: `snake` in YAML, `camel` in code. */
 export type Spelling = "snake" | "camel";

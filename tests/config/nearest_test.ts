@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { editDistance, nearestName } from "../../src/messenger/config/nearest.ts";
+import { editDistance, nearestName } from "../../src/config/mod.ts";
 
 const short = fc.string({ maxLength: 8 });
 

@@ -1,4 +1,4 @@
-import { isValidName, messageOf, quote } from "../../base/mod.ts";
+import { isValidName, messageOf, quote } from "../base/mod.ts";
 import { DURATION_MAX_MS, parseDuration } from "./duration.ts";
 import { type Findings, toCamel } from "./findings.ts";
 import { parseHostPort } from "./host_port.ts";
@@ -7,9 +7,11 @@ import {
   type DurationKey,
   type Key,
   LIST_MAX,
+  type MapKey,
   type NumberKey,
   type TextKey,
-} from "./schema.ts";
+  type TextsKey,
+} from "./key.ts";
 import { nearestKey, type Section } from "./section.ts";
 
 // deno-lint-ignore no-control-regex
@@ -114,6 +116,12 @@ function readKey(key: Key, value: unknown, at: string, findings: Findings): unkn
     case "channels":
     case "entries":
       return readChannels(value, at, findings);
+    case "texts":
+      return readTexts(key, value, at, findings);
+    case "map":
+      return readMap(key, value, at, findings);
+    case "raw":
+      return isMissing(value, findings) ? undefined : value;
   }
 }
 
@@ -123,7 +131,7 @@ function readText(
   at: string,
   findings: Findings,
 ): string | undefined {
-  const missing = key.optional ? undefined : "";
+  const missing = key.optional ? undefined : key.default ?? "";
   if (isMissing(value, findings) || value === "") {
     if (key.required && !findings.has(at)) findings.add(at, `is required: ${meaning(key)}`);
     return missing;
@@ -145,7 +153,8 @@ function meaning({ summary }: TextKey): string {
 
 function expectation(key: TextKey): string {
   if (key.form === "host:port") return 'an address such as "127.0.0.1:7740"';
-  return key.form === "path" ? "the path of a file or folder" : "a name of 1 to 255 characters";
+  if (key.form === "path") return "the path of a file or folder";
+  return key.form === "text" ? `${key.takes ?? "a text"}` : "a name of 1 to 255 characters";
 }
 
 function complaintAbout(key: TextKey, text: string): string | undefined {
@@ -153,7 +162,7 @@ function complaintAbout(key: TextKey, text: string): string | undefined {
   if (key.form === "name" && text.length > 255) {
     return `has ${text.length} characters; the most are 255`;
   }
-  if (key.form !== "host:port") return undefined;
+  if (key.form !== "host:port") return key.check?.(text);
   try {
     const { host, port } = parseHostPort(text);
     if (key.use !== "dial") return undefined;
@@ -197,6 +206,20 @@ function readNumber(key: NumberKey, value: unknown, at: string, findings: Findin
 
 function readDuration(key: DurationKey, value: unknown, at: string, findings: Findings): number {
   const fallback = parseDuration(key.default);
+  const resolved = readAnyDuration(fallback, value, at, findings);
+  if (findings.has(at)) return fallback;
+  if (key.max !== undefined && resolved > parseDuration(key.max)) {
+    findings.add(at, `${describe(value)} is longer than ${key.max}, the longest`);
+    return fallback;
+  }
+  if (key.positive && resolved === 0) {
+    findings.add(at, `cannot be ${describe(value)}: it needs some time`);
+    return fallback;
+  }
+  return resolved;
+}
+
+function readAnyDuration(fallback: number, value: unknown, at: string, findings: Findings): number {
   if (isMissing(value, findings) || value === "") return fallback;
   if (value === 0) return 0;
   // In a file a bare number says nothing of its unit: 7 could be meant as days and would be milliseconds.
@@ -236,6 +259,52 @@ function readChannels(value: unknown, at: string, findings: Findings): readonly 
     } else channels.add(channel);
   }
   return [...channels];
+}
+
+function readTexts(
+  key: TextsKey,
+  value: unknown,
+  at: string,
+  findings: Findings,
+): readonly string[] {
+  const texts = new Set<string>();
+  for (const [index, text] of list(value, at, findings, `a list of ${key.of}`).entries()) {
+    const complaint = typeof text !== "string"
+      ? `expected a text, found ${describe(text)}`
+      : complaintAboutAny(text) ?? key.check?.(text);
+    if (complaint === undefined) texts.add(text as string);
+    else findings.add(`${at}[${index}]`, complaint);
+  }
+  return [...texts];
+}
+
+function readMap(
+  key: MapKey,
+  value: unknown,
+  at: string,
+  findings: Findings,
+): Readonly<Record<string, readonly string[]>> {
+  const read: Record<string, readonly string[]> = Object.create(null);
+  for (const [name, given] of Object.entries(mapping(value, at, findings))) {
+    const path = `${at}.${/^[\w.:/-]{1,80}$/.test(name) ? name : quote(name)}`;
+    const texts = (Array.isArray(given) ? given : [given]).map((text) =>
+      typeof text === "number" || typeof text === "boolean" ? String(text) : text
+    );
+    if (texts.length > LIST_MAX || texts.some((text) => typeof text !== "string")) {
+      findings.add(path, `expected a text or a list of texts, found ${describe(given)}`);
+      continue;
+    }
+    const complaint = complaintAboutAny(name) ?? texts.map(complaintAboutAny).find(Boolean) ??
+      key.check?.(name, texts);
+    if (complaint === undefined) read[name] = texts;
+    else findings.add(path, complaint);
+  }
+  return read;
+}
+
+function complaintAboutAny(text: string): string | undefined {
+  if (text === "") return "is empty";
+  return CONTROL.test(text) ? `${quote(text)} has a control character in it` : undefined;
 }
 
 function list(value: unknown, at: string, findings: Findings, expected: string): unknown[] {

@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { quote } from "../../base/mod.ts";
+import { quote } from "../base/mod.ts";
 
 /** The two parts of an address. */
 export interface HostPort {
