@@ -1,8 +1,20 @@
-import { deadLetterChannelOf, isDeadLetterChannel } from "../base/mod.ts";
+import {
+  deadLetterChannelOf,
+  isDeadLetterChannel,
+  MessengerClosedError,
+  validateChannelName,
+} from "../base/mod.ts";
 import { DEAD_LETTER_TYPE } from "../envelope/mod.ts";
 import type { PayloadSchema } from "../registry/mod.ts";
-import { type ChannelLog, type Handler, type Message, Subscriber } from "../storage/mod.ts";
+import {
+  type ChannelLog,
+  type Handler,
+  type Message,
+  type Position,
+  Subscriber,
+} from "../storage/mod.ts";
 import { assemble, type Parts } from "./assemble.ts";
+import { readChannel } from "./channel_reading.ts";
 import { applyDefaults, type Config, loadConfig } from "./config/mod.ts";
 import { withCorrelationId } from "./context.ts";
 import { iterateMessages } from "./messages.ts";
@@ -10,10 +22,13 @@ import { Publisher } from "./publisher.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type {
   BatchMessage,
+  ChannelInfo,
   MessengerOptions,
   Published,
   PublishOptions,
+  ReadOptions,
   Stats,
+  StoredMessage,
   SubscribeOptions,
   Subscription,
 } from "./types.ts";
@@ -52,6 +67,7 @@ export class Messenger implements AsyncDisposable {
   readonly #anyPayloadType: boolean;
   readonly #publisher: Publisher;
   readonly #subscriptions: Subscriptions;
+  readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
 
   private constructor(parts: Parts, anyPayloadType: boolean) {
@@ -235,6 +251,89 @@ export class Messenger implements AsyncDisposable {
     return this.#subscriptions.unsubscribe(channel, subscriberId);
   }
 
+  /**
+   * Reads a channel without a cursor: nothing is acknowledged, nothing is kept. Records that cannot be
+   * read are left out and logged.
+   *
+   * @param channel The channel. One that is not there has no messages; with `follow` it is made.
+   * @param options Where to begin, whether to wait for more, a signal that ends the reading.
+   * @returns The messages in order. Closing the messenger ends them.
+   * @throws {InvalidChannelNameError} When the name is none, as the first message is asked for.
+   * @throws {MessengerClosedError} After `close`.
+   * @throws {StorageError} When the position lies past the channel's end, or cannot be read.
+   *
+   * @example Look at everything that a channel keeps
+   * ```ts
+   * import { Messenger } from "@keyop/messenger";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const dataDir = await Deno.makeTempDir();
+   * await using messenger = await Messenger.open({ name: "pi", storage: { dataDir } });
+   * await messenger.publish("readings", "com.example.Reading", { celsius: 21.5 });
+   * const payloads = await Array.fromAsync(messenger.read("readings"), ({ payload }) => payload);
+   * assertEquals(payloads, [{ celsius: 21.5 }]);
+   * ```
+   */
+  async *read<T = unknown>(
+    channel: string,
+    options: ReadOptions = {},
+  ): AsyncGenerator<StoredMessage<T>, void, void> {
+    const log = await this.#logToRead(channel, options);
+    if (log === undefined) return;
+    const { clock, logger } = this.#parts;
+    yield* readChannel({
+      ...options,
+      log,
+      decode: (payloadType, payload) => this.#decode(channel, payloadType, payload),
+      closed: this.#closed.signal,
+      clock,
+      logger,
+    }) as AsyncGenerator<StoredMessage<T>, void, void>;
+  }
+
+  /** Names of all channels that there are, in alphabetical order. */
+  channels(): readonly string[] {
+    return this.#parts.logs.names();
+  }
+
+  /**
+   * Tells of every channel that comes to exist from now on.
+   *
+   * @param listener Gets the channel's name.
+   * @returns Ends the telling.
+   */
+  onChannel(listener: (channel: string) => void): () => void {
+    return this.#parts.logs.onCreate(listener);
+  }
+
+  /**
+   * Where a channel begins and ends.
+   *
+   * @param channel The channel.
+   * @returns Its positions; undefined when there is no such channel.
+   * @throws {InvalidChannelNameError} When the name is none.
+   * @throws {MessengerClosedError} After `close`.
+   */
+  async channelInfo(channel: string): Promise<ChannelInfo | undefined> {
+    const log = await this.#existing(channel);
+    return log === undefined ? undefined : { channel, start: log.start, end: log.end };
+  }
+
+  /**
+   * Gives up a channel's messages before a position, whoever has not read them. Files go as a whole:
+   * up to a few MiB of what is given up stay until more is published. Meant for channels that would
+   * grow for ever since nobody keeps a cursor on them.
+   *
+   * @param channel The channel; nothing happens when there is none.
+   * @param before The first position to keep.
+   * @throws {InvalidChannelNameError} When the name is none.
+   * @throws {MessengerClosedError} After `close`.
+   * @throws {StorageError} When the position lies past the end, or the files could not be deleted.
+   */
+  async trim(channel: string, before: Position): Promise<void> {
+    await (await this.#existing(channel))?.trim(before);
+  }
+
   /** What the messenger knows of itself: channels, subscribers, links. */
   stats(): Stats {
     const { federation, logs, name } = this.#parts;
@@ -260,6 +359,7 @@ export class Messenger implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#closed.abort();
     const { federation, logs } = this.#parts;
     await Promise.all([this.#publisher.close(), this.#subscriptions.close()]);
     try {
@@ -275,7 +375,7 @@ export class Messenger implements AsyncDisposable {
     handler: Handler,
     options: SubscribeOptions,
   ): Promise<Subscriber> {
-    const { clock, config, logger, registry } = this.#parts;
+    const { clock, config, logger } = this.#parts;
     const { subscribers, storage } = config;
     return Subscriber.start({
       log,
@@ -292,16 +392,32 @@ export class Messenger implements AsyncDisposable {
       maxAgeMs: options.maxAgeMs ?? 0,
       cursorFlushMs: storage.offsetFlushIntervalMs,
       lagWarnBytes: storage.maxSubscriberLagMb * MIB,
-      decode: (payloadType, payload) => {
-        if (registry.has(payloadType)) return registry.parse(payloadType, payload);
-        this.#warnOfUnregistered(log.channel, payloadType);
-        return payload;
-      },
+      decode: (payloadType, payload) => this.#decode(log.channel, payloadType, payload),
       deadLetter: (payload, record) => this.#storeDeadLetter(payload, record),
       inContext: withCorrelationId,
       clock,
       logger,
     });
+  }
+
+  async #logToRead(channel: string, options: ReadOptions): Promise<ChannelLog | undefined> {
+    return options.follow ? await this.#parts.logs.open(channel) : await this.#existing(channel);
+  }
+
+  async #existing(channel: string): Promise<ChannelLog | undefined> {
+    const { logs } = this.#parts;
+    if (this.#closed.signal.aborted) throw new MessengerClosedError("read");
+    const known = logs.get(channel);
+    if (known !== undefined) return known;
+    validateChannelName(channel);
+    return logs.names().includes(channel) ? await logs.open(channel) : undefined;
+  }
+
+  #decode(channel: string, payloadType: string, payload: unknown): unknown {
+    const { registry } = this.#parts;
+    if (registry.has(payloadType)) return registry.parse(payloadType, payload);
+    this.#warnOfUnregistered(channel, payloadType);
+    return payload;
   }
 
   #warnOfUnregistered(channel: string, payloadType: string): void {

@@ -36,10 +36,13 @@ export {
 export { Messenger } from "./messenger.ts";
 export type {
   BatchMessage,
+  ChannelInfo,
   MessengerOptions,
   Published,
   PublishOptions,
+  ReadOptions,
   Stats,
+  StoredMessage,
   SubscribeOptions,
   Subscription,
 } from "./types.ts";

@@ -1,7 +1,7 @@
 import type { Clock, Logger, Random } from "../base/mod.ts";
 import type { AuditStats } from "../audit/mod.ts";
 import type { HubClientStats, HubStats } from "../federation/mod.ts";
-import type { FileSystem, LogStats, Position, SubscriberStats } from "../storage/mod.ts";
+import type { FileSystem, LogStats, Message, Position, SubscriberStats } from "../storage/mod.ts";
 
 /** Replacements for what the messenger stands on. */
 export interface MessengerOptions {
@@ -70,6 +70,32 @@ export interface SubscribeOptions {
   readonly maxAgeMs?: number;
   /** Messages handled at a time. Order needs one. @default {1} */
   readonly concurrency?: 1;
+}
+
+/** Options of `read`. */
+export interface ReadOptions {
+  /** Where to begin. @default {"start"} */
+  readonly from?: "start" | "end" | Position;
+  /** Whether to wait for what is published from now on. @default {false} */
+  readonly follow?: boolean;
+  /** Ends the reading, also while it waits. */
+  readonly signal?: AbortSignal;
+}
+
+/** A message as `read` gives it. */
+export interface StoredMessage<T = unknown> extends Message<T> {
+  /** Where the next message begins: reading from here goes on behind this one. */
+  readonly next: Position;
+}
+
+/** What is kept of a channel. */
+export interface ChannelInfo {
+  /** The channel's name. */
+  readonly channel: string;
+  /** Position of the first message that is kept. */
+  readonly start: Position;
+  /** Position after the last message. */
+  readonly end: Position;
 }
 
 /** A running subscription. */

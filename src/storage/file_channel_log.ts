@@ -26,6 +26,9 @@ import { SegmentWriter } from "./segment_writer.ts";
 import { Syncer } from "./sync.ts";
 import { Waiters } from "./waiters.ts";
 
+/** Bytes of the last segment that trimming gives up before it lets another one begin. */
+const TRIMMED_SEGMENT_BYTES = 4 * 1024 * 1024;
+
 /** What a {@linkcode FileChannelLog} works with. */
 export interface FileLogOptions {
   readonly dataDir: string;
@@ -142,6 +145,29 @@ export class FileChannelLog implements ChannelLog, ReadSource {
       this.files.syncDir(this.#cursorDir);
       return true;
     });
+  }
+
+  async trim(before: Position): Promise<void> {
+    if (before > this.end) {
+      throw new StorageError(
+        `Cannot trim channel "${this.channel}" before ${before}: it ends at ${this.end}`,
+      );
+    }
+    await Promise.resolve();
+    try {
+      while (this.segments.length > 1) {
+        const [oldest] = this.segments;
+        if (oldest!.start + oldest!.size > before) break;
+        this.#remove(oldest!);
+        this.segments.shift();
+      }
+    } catch (error) {
+      throw new StorageError(`Cannot trim channel "${this.channel}": ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    // The last segment is what is being written: it goes once there is another one.
+    if (before - this.segments.at(-1)!.start >= TRIMMED_SEGMENT_BYTES) this.#writer.sealSoon();
   }
 
   stats(): LogStats {

@@ -124,6 +124,13 @@ export interface ChannelLog {
   cursors(): Promise<readonly CursorInfo[]>;
   /** Forgets a cursor. @returns Whether there was one. */
   removeCursor(name: string): Promise<boolean>;
+  /**
+   * Gives up the records before a position, whoever has not read them. It may keep some of them: a
+   * log that is trimmed as it is consumed stays within a few MiB of what is not yet consumed.
+   *
+   * @throws {StorageError} When the position lies past the end, or the records could not be deleted.
+   */
+  trim(before: Position): Promise<void>;
   /** What is known of the log. */
   stats(): LogStats;
 }

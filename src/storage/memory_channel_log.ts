@@ -74,11 +74,7 @@ export class MemoryChannelLog implements ChannelLog {
     }
     this.#appended += records.length;
     this.#commits++;
-    const excess = this.#records.length - this.#maxRecords;
-    if (excess > 0) {
-      for (const dropped of this.#records.splice(0, excess)) this.#bytes -= dropped.length;
-      this.#start += excess;
-    }
+    this.#drop(this.#records.length - this.#maxRecords);
     await Promise.resolve();
     this.#waiters.notify(this.end);
     return records.map((_, index) => first + index);
@@ -125,6 +121,16 @@ export class MemoryChannelLog implements ChannelLog {
     return Promise.resolve(this.#cursors.delete(name));
   }
 
+  // deno-lint-ignore require-await -- what it throws becomes the promise's rejection
+  async trim(before: Position): Promise<void> {
+    if (before > this.end) {
+      throw new StorageError(
+        `Cannot trim channel "${this.channel}" before ${before}: it ends at ${this.end}`,
+      );
+    }
+    this.#drop(before - this.#start);
+  }
+
   stats(): LogStats {
     return {
       channel: this.channel,
@@ -144,6 +150,12 @@ export class MemoryChannelLog implements ChannelLog {
   close(): void {
     this.#closed = true;
     this.#waiters.close(new MessengerClosedError(`wait for channel "${this.channel}"`));
+  }
+
+  #drop(records: number): void {
+    if (records <= 0) return;
+    for (const dropped of this.#records.splice(0, records)) this.#bytes -= dropped.length;
+    this.#start += records;
   }
 
   #copyOf(record: RecordData): Uint8Array {

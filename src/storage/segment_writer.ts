@@ -31,6 +31,7 @@ export class SegmentWriter {
   #file: OpenFile | undefined;
   #sync: Promise<void> | undefined;
   #unsynced = false;
+  #sealsSoon = false;
   /** Position up to which everything is known to be durable. */
   #durable = 0;
   /** Whether a segment was removed and its folder not synced since. */
@@ -74,7 +75,12 @@ export class SegmentWriter {
 
   /** How many more bytes the last segment takes; a record longer than a segment has one alone. */
   get room(): number {
-    return this.#options.segmentBytes - this.#last.size;
+    return this.#sealsSoon ? 0 : this.#options.segmentBytes - this.#last.size;
+  }
+
+  /** Lets what is written next begin a new segment. */
+  sealSoon(): void {
+    this.#sealsSoon = this.#last.size > 0;
   }
 
   /** Whether the next sync blocks rather than giving a promise. */
@@ -216,6 +222,7 @@ export class SegmentWriter {
     }
     this.#file?.close();
     this.#file = file;
+    this.#sealsSoon = false;
     this.segments.push(segment);
   }
 

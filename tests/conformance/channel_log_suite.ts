@@ -304,6 +304,31 @@ const LOG_CASES: readonly LogCase[] = [
     await other;
   }),
 
+  onLog("trim keeps everything from its position on, and what is appended later", async (log) => {
+    await log.appendAll(["a", "b", "c"]);
+    const [, second] = await readAll(log);
+    await log.trim(second!.position);
+    await log.append("d", () => undefined);
+    assertEquals((await readTexts(log)).slice(-3), ["b", "c", "d"]);
+  }),
+
+  onLog("a log that is trimmed as it grows keeps a bounded part", async (log) => {
+    const record = JSON.stringify("x".repeat(1024 * 1024));
+    for (let n = 0; n < 30; n++) {
+      await log.append(record, () => undefined);
+      await log.trim(log.end);
+    }
+    assertGreater(8 * record.length, log.stats().bytes);
+    assertGreater(log.start, 0);
+    assertEquals(await readAll(log, log.end), []);
+  }),
+
+  onLog("trim refuses a position past the end and gives up nothing", async (log) => {
+    await log.append("a", () => undefined);
+    await assertRejects(() => log.trim(log.end + 1), StorageError, "it ends at");
+    assertEquals(await readTexts(log), ["a"]);
+  }),
+
   onLog("stats count records, groups and bytes", async (log) => {
     await log.appendAll(["a", "b"]);
     await log.append("c", () => undefined);
