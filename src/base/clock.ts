@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers";
-
 /** A timer that was started and can be stopped. */
 export interface Timer {
   /** Stops it; nothing happens when it has fired or was stopped. */
@@ -36,7 +34,8 @@ export const systemClock: Clock = {
     if (options?.unref) Deno.unrefTimer(id);
     return { cancel: () => clearTimeout(id) };
   },
-  soon: (run) => void setImmediate(run),
+  // The global one, because an import would keep this room out of browsers.
+  soon: (run) => void globalThis.setImmediate(run),
 };
 
 /** Waits; rejects with the signal's reason when it is aborted first. */

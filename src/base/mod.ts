@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { Backoff, type BackoffOptions } from "./backoff.ts";
 export * from "./errors.ts";
 export { type Clock, delay, systemClock, type Timer } from "./clock.ts";
 export {

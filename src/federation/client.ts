@@ -1,5 +1,4 @@
-import { type LogFields, messageOf } from "../base/mod.ts";
-import { Backoff, type BackoffOptions } from "./backoff.ts";
+import { Backoff, type BackoffOptions, type LogFields, messageOf } from "../base/mod.ts";
 import { CloseCode, isRejection, retryAfter } from "./close_codes.ts";
 import type { FederationContext } from "./context.ts";
 import type { ConfiguredHub } from "./cursor_sweep.ts";

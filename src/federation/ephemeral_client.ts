@@ -1,4 +1,6 @@
 import {
+  Backoff,
+  type BackoffOptions,
   type Clock,
   delay,
   EphemeralClosedError,
@@ -14,7 +16,6 @@ import {
   systemRandom,
   validateChannelName,
 } from "../base/mod.ts";
-import { Backoff, type BackoffOptions } from "./backoff.ts";
 import { CloseCode, isRejection, retryAfter } from "./close_codes.ts";
 import { EphemeralInbox, type RecordHandler } from "./ephemeral_inbox.ts";
 import { EphemeralOutbox, type Outgoing } from "./ephemeral_outbox.ts";

@@ -6,7 +6,6 @@
  * @module
  */
 export { type Address, formatAddress, isLoopback, parseAddress } from "./address.ts";
-export { Backoff, type BackoffOptions } from "./backoff.ts";
 export {
   HubClient,
   type HubClientOptions,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { parsePayload } from "./parse_payload.ts";
 export { PayloadRegistry } from "./payload_registry.ts";
 export type {
   ParseFunction,

@@ -1,10 +1,6 @@
-import {
-  messageOf,
-  PayloadInvalidError,
-  PayloadTypeAlreadyRegisteredError,
-  quote,
-} from "../base/mod.ts";
-import type { PayloadSchema, StandardIssue, StandardResult } from "./standard_schema.ts";
+import { PayloadTypeAlreadyRegisteredError, quote } from "../base/mod.ts";
+import { parsePayload } from "./parse_payload.ts";
+import type { PayloadSchema } from "./standard_schema.ts";
 
 const MAX_TYPE_LENGTH = 255;
 const MAX_NOTED_TYPES = 1_000;
@@ -54,14 +50,7 @@ export class PayloadRegistry {
    * @throws {PayloadInvalidError} When the schema refuses.
    */
   parse(payloadType: string, value: unknown): unknown {
-    const schema = this.#schemas.get(payloadType);
-    if (schema === undefined) return value;
-    // A schema may be callable as well: what it says of itself counts.
-    if (!("~standard" in schema)) return callParser(payloadType, schema, value);
-    const result = schema["~standard"].validate(value);
-    return result instanceof Promise
-      ? result.then((settled) => valueOf(payloadType, settled))
-      : valueOf(payloadType, result);
+    return parsePayload(payloadType, this.#schemas.get(payloadType), value);
   }
 
   /** Whether a type that is not registered is met for the first time. Remembers 1,000 of them. */
@@ -71,32 +60,4 @@ export class PayloadRegistry {
     this.#unregistered.add(payloadType);
     return true;
   }
-}
-
-function callParser(
-  payloadType: string,
-  parse: (value: unknown) => unknown,
-  value: unknown,
-): unknown {
-  const refuse = (error: unknown): never => {
-    if (error instanceof PayloadInvalidError) throw error;
-    throw new PayloadInvalidError(payloadType, [messageOf(error)], { cause: error });
-  };
-  try {
-    const parsed = parse(value);
-    return parsed instanceof Promise ? parsed.catch(refuse) : parsed;
-  } catch (error) {
-    return refuse(error);
-  }
-}
-
-function valueOf(payloadType: string, result: StandardResult<unknown>): unknown {
-  if (result.issues === undefined) return result.value;
-  throw new PayloadInvalidError(payloadType, result.issues.map(describe));
-}
-
-function describe({ message, path }: StandardIssue): string {
-  if (path === undefined || path.length === 0) return message;
-  const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
-  return `${keys.join(".")}: ${message}`;
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertGreater, assertLessOrEqual, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { Backoff } from "../../src/base/mod.ts";
 import {
-  Backoff,
   encodeName,
   federationLimits,
   formatAddress,

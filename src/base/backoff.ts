@@ -1,4 +1,4 @@
-import type { Random } from "../base/mod.ts";
+import type { Random } from "./random.ts";
 
 /** How long to wait between attempts. */
 export interface BackoffOptions {
