@@ -19,6 +19,7 @@ const SUITES: readonly Suite[] = [
   { name: "registry", paths: ["tests/registry"], permissions: "nothing" },
   { name: "dedup", paths: ["tests/dedup"], permissions: "nothing" },
   { name: "config", paths: ["tests/config"], permissions: "data" },
+  { name: "pipes", paths: ["tests/pipes"], permissions: "nothing" },
   { name: "storage", paths: ["tests/storage"], permissions: "storage" },
   { name: "audit", paths: ["tests/audit"], permissions: "data" },
   { name: "tls", paths: ["tests/tls"], permissions: ["-A"] },
@@ -29,7 +30,12 @@ const SUITES: readonly Suite[] = [
   { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
   { name: "faults", paths: ["tests/faults"], permissions: ["-A"] },
   { name: "e2e", paths: ["tests/e2e"], permissions: ["-A"] },
-  { name: "examples in docs", paths: ["mod.ts", "src"], permissions: ["-A"], doc: true },
+  {
+    name: "examples in docs",
+    paths: ["mod.ts", "pipes.ts", "src"],
+    permissions: ["-A"],
+    doc: true,
+  },
 ];
 
 const SUITE_LIMIT_MS = 300_000;

@@ -1,0 +1,126 @@
+import { InvalidConfigError } from "./errors.ts";
+import { Pipe, type PipeConnection, type PipeHost, type PipeSendOptions } from "./pipe.ts";
+import type { PipeMessage } from "./pipe_message.ts";
+
+/** What a chain leads to on either side. */
+export interface PipeEnds {
+  /** Behind the last pipe, on the way in. */
+  handle(connection: PipeConnection, message: PipeMessage): Promise<void>;
+  /** Before the first pipe, on the way out. */
+  send(
+    message: PipeMessage,
+    connections: readonly PipeConnection[],
+    options?: PipeSendOptions,
+  ): Promise<void>;
+}
+
+/** The pipes of one broker or messenger, in order, between the wire and the program. */
+export class PipeChain {
+  readonly #pipes: readonly Pipe[];
+  readonly #ends: PipeEnds;
+
+  /**
+   * Makes the chain; its pipes are told nothing yet.
+   *
+   * @param pipes The pipes; the first is nearest to the wire.
+   * @param ends The wire and the program.
+   * @throws {InvalidConfigError} When one is no pipe, or is in it twice.
+   */
+  constructor(pipes: readonly Pipe[], ends: PipeEnds) {
+    for (const [index, pipe] of pipes.entries()) {
+      if (!(pipe instanceof Pipe)) {
+        throw new InvalidConfigError(`Cannot use pipe ${index}: it does not extend Pipe`);
+      }
+      if (pipes.indexOf(pipe) !== index) {
+        throw new InvalidConfigError(
+          `Cannot use the pipe ${pipe.constructor.name} twice in a row of pipes: make another one`,
+        );
+      }
+    }
+    this.#pipes = [...pipes];
+    this.#ends = ends;
+  }
+
+  /** How many pipes there are. */
+  get length(): number {
+    return this.#pipes.length;
+  }
+
+  /** A message comes from the wire. */
+  handle(connection: PipeConnection, message: PipeMessage): Promise<void> {
+    return this.#handleFrom(0, connection, message);
+  }
+
+  /** A message comes from the program. */
+  send(
+    message: PipeMessage,
+    connections: readonly PipeConnection[],
+    options?: PipeSendOptions,
+  ): Promise<void> {
+    return this.#sendFrom(this.#pipes.length - 1, message, connections, options);
+  }
+
+  /** The pipe passes a message on, inwards. */
+  passIn(pipe: Pipe, connection: PipeConnection, message: PipeMessage): Promise<void> {
+    return this.#handleFrom(this.#indexOf(pipe) + 1, connection, message);
+  }
+
+  /** The pipe passes a message on, outwards. */
+  passOut(
+    pipe: Pipe,
+    message: PipeMessage,
+    connections: readonly PipeConnection[],
+    options?: PipeSendOptions,
+  ): Promise<void> {
+    return this.#sendFrom(this.#indexOf(pipe) - 1, message, connections, options);
+  }
+
+  /** Tells every pipe. */
+  attached(host: PipeHost): void {
+    for (const pipe of this.#pipes) pipe.attached(host);
+  }
+
+  /** Tells every pipe. */
+  opened(connection: PipeConnection, host: PipeHost): void {
+    for (const pipe of this.#pipes) pipe.opened(connection, host);
+  }
+
+  /** Tells every pipe. */
+  closed(connection: PipeConnection, host: PipeHost): void {
+    for (const pipe of this.#pipes) pipe.closed(connection, host);
+  }
+
+  /** Tells every pipe. */
+  detached(host: PipeHost): void {
+    for (const pipe of this.#pipes) pipe.detached(host);
+  }
+
+  #handleFrom(index: number, connection: PipeConnection, message: PipeMessage): Promise<void> {
+    const pipe = this.#pipes[index];
+    return pipe === undefined
+      ? this.#ends.handle(connection, message)
+      : pipe.handle(connection, message);
+  }
+
+  #sendFrom(
+    index: number,
+    message: PipeMessage,
+    connections: readonly PipeConnection[],
+    options: PipeSendOptions | undefined,
+  ): Promise<void> {
+    return index < 0
+      ? this.#ends.send(message, connections, options)
+      : this.#pipes[index]!.send(message, connections, options);
+  }
+
+  #indexOf(pipe: Pipe): number {
+    const index = this.#pipes.indexOf(pipe);
+    if (index === -1) {
+      throw new InvalidConfigError(
+        `The pipe ${pipe.constructor.name} cannot pass on a message that travels along other pipes: ` +
+          "give it to that broker or messenger",
+      );
+    }
+    return index;
+  }
+}
