@@ -25,6 +25,7 @@ const SUITES: readonly Suite[] = [
   { name: "tls", paths: ["tests/tls"], permissions: ["-A"] },
   { name: "federation", paths: ["tests/federation"], permissions: ["-A"] },
   { name: "messenger", paths: ["tests/messenger"], permissions: ["-A"] },
+  { name: "gateway", paths: ["tests/gateway"], permissions: ["-A"] },
   { name: "cli", paths: ["tests/cli"], permissions: ["-A"] },
   { name: "conformance", paths: ["tests/conformance"], permissions: ["-A"] },
   { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
