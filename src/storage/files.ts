@@ -10,6 +10,7 @@ export type OpenFile = Pick<
   | "syncDataSync"
   | "statSync"
   | "tryLockSync"
+  | "unlockSync"
   | "close"
 >;
 

@@ -2,6 +2,9 @@ import { DataDirLockedError, messageOf, StorageError } from "../base/mod.ts";
 import { type FileSystem, makeDirDurable, type OpenFile, readFully, writeWhole } from "./files.ts";
 import { layout } from "./layout.ts";
 
+/** Each takes microseconds, and so does looking for an owner. */
+const MAX_LOCK_TRIES = 1_000;
+
 /**
  * Takes a data directory for this process. The kernel frees the lock when the process ends, however
  * it ends.
@@ -20,7 +23,7 @@ export function lockDataDir(files: FileSystem, dataDir: string, pid: number): Di
     });
   }
   try {
-    if (!file.tryLockSync(true)) throw new DataDirLockedError(dataDir, readPid(file));
+    if (!takeLock(file)) throw new DataDirLockedError(dataDir, readPid(file));
     writePid(file, pid);
   } catch (error) {
     file.close();
@@ -42,6 +45,19 @@ export function dataDirOwner(files: FileSystem, dataDir: string): number | undef
   } finally {
     file.close();
   }
+}
+
+/**
+ * Takes the lock unless an owner has it. Whoever looks for an owner holds a share of it for a moment,
+ * which must not pass for one: where a share is to be had, there is no owner.
+ */
+function takeLock(file: OpenFile): boolean {
+  for (let tries = 0; tries < MAX_LOCK_TRIES; tries++) {
+    if (file.tryLockSync(true)) return true;
+    if (!file.tryLockSync(false)) return false;
+    file.unlockSync();
+  }
+  return false;
 }
 
 /** The lock is the kernel's: a disk that does not take the pid only makes a later error less telling. */

@@ -227,6 +227,9 @@ class FaultyFile implements OpenFile {
     this.#enter("lock", this.#path);
     return this.#file.tryLockSync(exclusive);
   }
+  unlockSync(): void {
+    this.#file.unlockSync();
+  }
   close(): void {
     this.#enter("close", this.#path);
     this.#file.close();

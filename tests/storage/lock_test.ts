@@ -6,7 +6,12 @@ import {
   assertThrows,
 } from "@std/assert";
 import { DataDirLockedError, StorageError } from "../../src/base/mod.ts";
-import { dataDirOwner, denoFiles, FileChannelLogs } from "../../src/storage/mod.ts";
+import {
+  dataDirOwner,
+  denoFiles,
+  FileChannelLogs,
+  type FileSystem,
+} from "../../src/storage/mod.ts";
 import { FaultyFiles } from "../helpers/faulty_files.ts";
 import { tempDir } from "../helpers/temp.ts";
 
@@ -29,6 +34,30 @@ Deno.test("the owner's pid is in .lock, whatever was there before", async () => 
   assertEquals(dataDirOwner(denoFiles, dir.path), Deno.pid);
   await logs.close();
   assertEquals(dataDirOwner(denoFiles, dir.path), undefined);
+});
+
+Deno.test("who looks for an owner just then is not taken for one", async () => {
+  await using dir = await tempDir();
+  await new FileChannelLogs(dir.path).close();
+  const looking = Deno.openSync(`${dir.path}/.lock`, { read: true });
+  assert(looking.tryLockSync(false));
+  let tries = 0;
+  const files: FileSystem = {
+    ...denoFiles,
+    open(path, options) {
+      const file = Deno.openSync(path, options);
+      const unlock = file.unlockSync.bind(file);
+      return Object.assign(file, {
+        unlockSync(): void {
+          unlock();
+          // The look is over by the third try.
+          if (++tries === 2) looking.close();
+        },
+      });
+    },
+  };
+  await new FileChannelLogs(dir.path, { files }).close();
+  assertEquals(tries, 2);
 });
 
 Deno.test("a directory without lock file has no owner", async () => {
