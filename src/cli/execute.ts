@@ -1,4 +1,4 @@
-import { messageOf, quote } from "../base/mod.ts";
+import { ConfigError, messageOf, quote } from "../base/mod.ts";
 import { type Command, type CommandGroup, UsageError } from "./command.ts";
 import { formatHelp } from "./help.ts";
 import { type Io, OutputClosedError } from "./io.ts";
@@ -32,7 +32,8 @@ interface Target {
 }
 
 /**
- * Runs a command line to its end. Never throws: what goes wrong is told in one line on `stderr`.
+ * Runs a command line to its end. Never throws: what goes wrong is told on `stderr`, in
+ * one line, or one a problem.
  *
  * @param program The program.
  * @param words The command line after the program's name.
@@ -122,7 +123,7 @@ async function report(
   const hint = usage ? ` (see "${path.join(" ")} --help")` : "";
   const styles = stylesOf(io.stderr);
   try {
-    await io.stderr.write(`${styles.red(`${program}:`)} ${oneLine(messageOf(error))}${hint}\n`);
+    await io.stderr.write(`${styles.red(`${program}:`)} ${textOf(error)}${hint}\n`);
   } catch {
     // Nobody reads the errors either: the exit code is what is left to tell.
   }
@@ -131,6 +132,15 @@ async function report(
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
+}
+
+/** A line; each problem of a configuration has one of its own. */
+function textOf(error: unknown): string {
+  if (!(error instanceof ConfigError) || error.problems.length === 1) {
+    return oneLine(messageOf(error));
+  }
+  const [head, ...problems] = error.message.split("\n");
+  return [printable(head!), ...problems.map((line) => `  ${oneLine(line)}`)].join("\n");
 }
 
 /** Joins lines: a list of problems becomes `2 problems: a; b`. */

@@ -67,7 +67,7 @@ Deno.test("a failure is one line without a stack and exit code 1", async () => {
           path: "",
           message: "x",
         }]),
-        "a.yaml has 2 problems: name: is empty; x",
+        "a.yaml has 2 problems:\n  name: is empty\n  x",
       ],
       [new Error("\x1b[2Jboo"), "\\u001b[2Jboo"],
       [new Error(""), "Error"],

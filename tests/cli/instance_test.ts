@@ -93,7 +93,7 @@ Deno.test("a data directory that is owned is refused with its owner and what to 
   }
 });
 
-Deno.test("the problems of a configuration are all told, on one line", async () => {
+Deno.test("the problems of a configuration are all told, each on a line", async () => {
   await using dir = await tempDir();
   const config = await writeConfig(
     dir.path,
@@ -102,9 +102,9 @@ Deno.test("the problems of a configuration are all told, on one line", async () 
   for (const words of [["run"], ["publish", "c", "1"], ["status"], ["tail", "c"]]) {
     const { code, stdout, stderr } = await runCli([...words, "-c", config]);
     assertEquals([code, stdout], [1, ""]);
-    assertStringIncludes(stderr, "has 3 problems: storage.sync_policy: ");
-    assertStringIncludes(stderr, "; color: unknown key");
-    assertStringIncludes(stderr, "; hub.enabled: ");
-    assertEquals(stderr.split("\n").length, 2);
+    assertStringIncludes(stderr, "has 3 problems:\n  storage.sync_policy: ");
+    assertStringIncludes(stderr, "\n  color: unknown key");
+    assertStringIncludes(stderr, "\n  hub.enabled: ");
+    assertEquals(stderr.split("\n").length, 5);
   }
 });
