@@ -1,3 +1,5 @@
+import type { Section } from "./section.ts";
+
 interface KeyBase {
   /** Where the key stands in the YAML file; `[]` marks the entries of a list. */
   readonly path: string;
@@ -88,6 +90,8 @@ export interface RawKey extends KeyBase {
   readonly type: "raw";
   /** What the reference says that it takes. */
   readonly takes: string;
+  /** The table of what it usually holds, by which its texts are read from YAML. */
+  readonly section?: Section;
 }
 
 /** A list of entries, whose keys the table has under `{path}[].`. */

@@ -53,6 +53,7 @@ function adopt(section: Section, value: unknown, written: unknown): unknown {
     if (key.type === "boolean") adopted[name] = asBoolean(given);
     if (key.type === "text") adopted[name] = asText(given, text);
     if (key.type === "choice" && key.choices.includes(String(text))) adopted[name] = text;
+    if (key.type === "raw" && key.section) adopted[name] = adopt(key.section, given, text);
     if (key.type === "map") adopted[name] = asTextMap(given, text);
     if (!Array.isArray(given)) continue;
     const writtenEntries = Array.isArray(text) ? text : [];

@@ -4,10 +4,11 @@
  *
  * @module
  */
-export { applyDefaults, type Surroundings } from "./defaults.ts";
+export { applyDefaults, resolveConfig, type Surroundings } from "./defaults.ts";
 export { ensureDirectories } from "./directories.ts";
 export { loadConfig } from "./load.ts";
 export { configReference } from "./reference.ts";
+export { ROOT as configSections } from "./schema.ts";
 export type { ResolvedAllowedPeer, ResolvedClientHub, ResolvedConfig } from "./resolved.ts";
 export type {
   AllowedPeerConfig,
