@@ -1,3 +1,7 @@
+import type { TlsVersion } from "../sockets/mod.ts";
+
+export type { TlsVersion };
+
 /** What federation asks of the memory of seen ids. */
 export interface SeenIds {
   /** Whether the id is remembered. */
@@ -21,6 +25,3 @@ export interface Credentials {
   /** When the authority's certificate expires; the TLS stack itself never asks. */
   readonly caNotAfter?: Date;
 }
-
-/** Lowest version of TLS that is spoken. */
-export type TlsVersion = "1.2" | "1.3";

@@ -4,14 +4,12 @@ import { Backoff } from "../../src/base/mod.ts";
 import {
   encodeName,
   federationLimits,
-  formatAddress,
   hubCursorName,
-  isLoopback,
-  parseAddress,
   peerCursorName,
   retryAfter,
   ThrottledLog,
 } from "../../src/federation/mod.ts";
+import { formatAddress, isLoopback, parseAddress } from "../../src/sockets/mod.ts";
 import { PeerPolicy } from "../../src/federation/peer_policy.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { RecordingLogger } from "../helpers/recording_logger.ts";
