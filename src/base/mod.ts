@@ -7,6 +7,15 @@ export { Backoff, type BackoffOptions } from "./backoff.ts";
 export * from "./errors.ts";
 export { type Clock, delay, systemClock, type Timer } from "./clock.ts";
 export {
+  correlationId,
+  hasContext,
+  serviceName,
+  withContext,
+  withCorrelationId,
+  withoutContext,
+  withServiceName,
+} from "./context.ts";
+export {
   consoleLogger,
   type ConsoleLoggerOptions,
   guardedLogger,

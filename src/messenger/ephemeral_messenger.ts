@@ -9,6 +9,8 @@ import {
   systemClock,
   systemRandom,
   validateChannelName,
+  withCorrelationId,
+  withoutContext,
 } from "../base/mod.ts";
 import { type DecodedRecord, EnvelopeEncoder } from "../envelope/mod.ts";
 import type { EphemeralClient } from "../federation/mod.ts";
@@ -16,7 +18,6 @@ import { PayloadRegistry, type PayloadSchema } from "../registry/mod.ts";
 import { type Handler, ReceivedMessage } from "../storage/mod.ts";
 import { type Credentials, loadCredentials } from "../tls/mod.ts";
 import type { TlsVersion } from "./config/mod.ts";
-import { withCorrelationId, withoutContext } from "./context.ts";
 import { PublishOrder } from "./publish_order.ts";
 import { RecordMaker } from "./record_maker.ts";
 import { SharedAttempt } from "./shared_attempt.ts";

@@ -3,6 +3,7 @@ import {
   isDeadLetterChannel,
   MessengerClosedError,
   validateChannelName,
+  withCorrelationId,
 } from "../base/mod.ts";
 import { DEAD_LETTER_TYPE } from "../envelope/mod.ts";
 import type { PayloadSchema } from "../registry/mod.ts";
@@ -16,7 +17,6 @@ import {
 import { assemble, type Parts } from "./assemble.ts";
 import { readChannel } from "./channel_reading.ts";
 import { applyDefaults, type Config, loadConfig } from "./config/mod.ts";
-import { withCorrelationId } from "./context.ts";
 import { iterateMessages } from "./messages.ts";
 import { Publisher } from "./publisher.ts";
 import { Subscriptions } from "./subscriptions.ts";

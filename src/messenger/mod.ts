@@ -28,7 +28,7 @@ export {
   type TlsVersion,
   validateConfig,
 } from "./config/mod.ts";
-export { correlationId, serviceName, withCorrelationId, withServiceName } from "./context.ts";
+export { correlationId, serviceName, withCorrelationId, withServiceName } from "../base/mod.ts";
 export {
   type EphemeralConfig,
   EphemeralMessenger,

@@ -1,4 +1,12 @@
-import { messageOf, PayloadInvalidError, quote, validatePublishChannel } from "../base/mod.ts";
+import {
+  correlationId,
+  hasContext,
+  messageOf,
+  PayloadInvalidError,
+  quote,
+  serviceName,
+  validatePublishChannel,
+} from "../base/mod.ts";
 import {
   type EncodeOptions,
   type EnvelopeEncoder,
@@ -6,7 +14,6 @@ import {
   MAX_RECORD_BYTES,
 } from "../envelope/mod.ts";
 import type { PayloadRegistry } from "../registry/mod.ts";
-import { correlationId, hasContext, serviceName } from "./context.ts";
 
 const MAX_CHECKED_NAMES = 10_000;
 

@@ -4,6 +4,7 @@ import {
   SubscriberNotFoundError,
   validateChannelName,
   validateSubscriberId,
+  withoutContext,
 } from "../base/mod.ts";
 import type {
   ChannelLog,
@@ -12,7 +13,6 @@ import type {
   Subscriber,
   SubscriberStats,
 } from "../storage/mod.ts";
-import { withoutContext } from "./context.ts";
 import { aborted } from "./signals.ts";
 import { checkSubscribeOptions } from "./subscribe_options.ts";
 import type { SubscribeOptions, Subscription } from "./types.ts";

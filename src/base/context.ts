@@ -1,7 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-interface Context {
+/** What a message carries beside its payload, and what is published meanwhile takes on. */
+export interface Context {
+  /** Empty when there is none. */
   readonly correlationId: string;
+  /** Empty when there is none. */
   readonly serviceName: string;
 }
 
@@ -70,6 +73,11 @@ export function serviceName(): string {
 /** Whether there is a context at all. */
 export function hasContext(): boolean {
   return storage.getStore() !== undefined;
+}
+
+/** Calls in a context of its own: neither value is taken from the one around. */
+export function withContext<R>(context: Context, call: () => R): R {
+  return storage.run(context, call);
 }
 
 /** Calls outside of any context, so that a long-lived loop does not inherit its starter's. */
