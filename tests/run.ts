@@ -26,6 +26,7 @@ const SUITES: readonly Suite[] = [
   { name: "federation", paths: ["tests/federation"], permissions: ["-A"] },
   { name: "messenger", paths: ["tests/messenger"], permissions: ["-A"] },
   { name: "gateway", paths: ["tests/gateway"], permissions: ["-A"] },
+  { name: "bus", paths: ["tests/bus"], permissions: ["-A"] },
   { name: "cli", paths: ["tests/cli"], permissions: ["-A"] },
   { name: "conformance", paths: ["tests/conformance"], permissions: ["-A"] },
   { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
@@ -33,7 +34,7 @@ const SUITES: readonly Suite[] = [
   { name: "e2e", paths: ["tests/e2e"], permissions: ["-A"] },
   {
     name: "examples in docs",
-    paths: ["mod.ts", "pipes.ts", "src"],
+    paths: ["mod.ts", "pipes.ts", "bus.ts", "src"],
     permissions: ["-A"],
     doc: true,
   },

@@ -1,0 +1,55 @@
+/**
+ * One interface to publish, stream, request and serve over several transports, so that a program can
+ * begin inside one process and end on a cluster without a change in its code.
+ *
+ * ```ts
+ * import { InMemoryBus } from "@keyop/messenger/bus";
+ *
+ * await using bus = new InMemoryBus();
+ * const readings = await bus.stream("readings");
+ * await bus.publish("readings", JSON.stringify({ celsius: 21.5 }));
+ * for await (const reading of readings) {
+ *   console.log(new TextDecoder().decode(reading));
+ *   break;
+ * }
+ * ```
+ *
+ * @module
+ */
+export {
+  type Bus,
+  BusClosedError,
+  BusConnectionError,
+  type BusContext,
+  type BusHandler,
+  type BusHeaders,
+  type BusMessage,
+  type BusOptions,
+  BusPayloadInvalidError,
+  type BusPublishOptions,
+  type BusReply,
+  type BusRequestOptions,
+  type BusServeOptions,
+  type BusStats,
+  BusStorageError,
+  type BusStreamOptions,
+  type BusSubscription,
+  type BusTransport,
+  type Frame,
+  type IncomingRequest,
+  InMemoryBus,
+  type InMemoryBusOptions,
+  InvalidBusUrlError,
+  InvalidSubjectError,
+  NoResponderError,
+  type OutgoingRequest,
+  PayloadTooLargeError,
+  RemoteError,
+  type ReplyFrame,
+  ReplyOverflowError,
+  RequestTimeoutError,
+  type SentRequest,
+  TransportBus,
+  type TransportSubscription,
+} from "./src/bus/mod.ts";
+export { type Clock, type Logger, MessengerError, type Timer } from "./src/base/mod.ts";

@@ -1,0 +1,44 @@
+/**
+ * The bus: publish, stream, request and serve over several transports.
+ *
+ * @module
+ */
+export type {
+  Bus,
+  BusContext,
+  BusHandler,
+  BusHeaders,
+  BusMessage,
+  BusPublishOptions,
+  BusReply,
+  BusRequestOptions,
+  BusServeOptions,
+  BusStats,
+  BusStreamOptions,
+  BusSubscription,
+} from "./bus.ts";
+export {
+  BusClosedError,
+  BusConnectionError,
+  BusPayloadInvalidError,
+  BusStorageError,
+  InvalidBusUrlError,
+  InvalidSubjectError,
+  NoResponderError,
+  PayloadTooLargeError,
+  RemoteError,
+  ReplyOverflowError,
+  RequestTimeoutError,
+} from "./errors.ts";
+export { InMemoryBus, type InMemoryBusOptions } from "./in_memory_bus.ts";
+export { validateSubject } from "./subject_name.ts";
+export type {
+  BusTransport,
+  Frame,
+  IncomingRequest,
+  OutgoingRequest,
+  ReplyFrame,
+  SentRequest,
+  TransportSubscription,
+} from "./transport.ts";
+export { type BusOptions, TransportBus } from "./transport_bus.ts";
