@@ -33,12 +33,8 @@ export {
   ReceivedMessage,
   RetryLater,
 } from "./message.ts";
-export {
-  type DeliveryOptions,
-  Subscriber,
-  type SubscriberOptions,
-  type SubscriberStats,
-} from "./subscriber.ts";
+export type { DeliveryOptions } from "./delivery.ts";
+export { Subscriber, type SubscriberOptions, type SubscriberStats } from "./subscriber.ts";
 export {
   ChannelTail,
   type ChannelView,

@@ -1,58 +1,20 @@
-import {
-  type Clock,
-  delay,
-  isDeadLetterChannel,
-  type Logger,
-  messageOf,
-  MessengerClosedError,
-  PayloadInvalidError,
-  StorageError,
-} from "../base/mod.ts";
-import {
-  type DecodedRecord,
-  decodeEnvelope,
-  decodeEnvelopeText,
-  EnvelopeError,
-  fittingDeadLetter,
-} from "../envelope/mod.ts";
+import { messageOf, MessengerClosedError, StorageError } from "../base/mod.ts";
 import { CursorKeeper } from "./cursor_keeper.ts";
+import { Delivery, type DeliveryOptions } from "./delivery.ts";
 import { FairTurn } from "./fair_turn.ts";
-import type { ChannelLog, Cursor, LogReader, Position, StoredRecord } from "./log.ts";
-import { type Handler, type HandlerContext, ReceivedMessage, RetryLater } from "./message.ts";
-
-/** How a subscriber delivers. */
-export interface DeliveryOptions {
-  /** How often a failing message is tried again before it is dead-lettered. */
-  readonly maxRetries: number;
-  /** Milliseconds before the first retry; they double with each. */
-  readonly retryBackoffBaseMs: number;
-  /** The longest wait in milliseconds between retries. */
-  readonly retryBackoffMaxMs: number;
-  /** Messages older than this many milliseconds are skipped; 0 for none. */
-  readonly maxAgeMs: number;
-  /** Milliseconds between cursor writes; 0 writes after every message. */
-  readonly cursorFlushMs: number;
-  /** Bytes of backlog beyond which a warning is logged; 0 for never. */
-  readonly lagWarnBytes: number;
-}
+import type { ChannelLog, Cursor, LogReader, Position } from "./log.ts";
 
 /** What a {@linkcode Subscriber} works with. */
-export interface SubscriberOptions extends DeliveryOptions {
+export interface SubscriberOptions extends Omit<DeliveryOptions, "channel"> {
   readonly log: ChannelLog;
-  readonly subscriberId: string;
-  readonly handler: Handler;
   /** Where a subscriber without a cursor begins. */
   readonly from: "start" | "end" | Position;
   /** Whether `from: "end"` was asked for, rather than being the default. */
   readonly endAsked: boolean;
-  /** Turns a payload into what its schema returns. */
-  readonly decode: (payloadType: string, payload: unknown) => unknown;
-  /** Stores a dead letter's payload (JSON text) and settles once it is in the log. */
-  readonly deadLetter: (payload: string, record: DecodedRecord) => Promise<void>;
-  /** Calls with the message's correlation id as the current one. */
-  readonly inContext: <R>(correlationId: string, call: () => R) => R;
-  readonly clock: Clock;
-  readonly logger: Logger;
+  /** Milliseconds between cursor writes; 0 writes after every message. */
+  readonly cursorFlushMs: number;
+  /** Bytes of backlog beyond which a warning is logged; 0 for never. */
+  readonly lagWarnBytes: number;
 }
 
 /** What a subscriber has done since it began. */
@@ -79,7 +41,6 @@ export interface SubscriberStats {
 
 const BLOCK_BYTES = 256 * 1024;
 const CLOSE_PATIENCE_MS = 5_000;
-const LOGGED_DAMAGE = 10;
 
 /** Follows one channel for one handler: in order, one message at a time, at least once. */
 export class Subscriber implements AsyncDisposable {
@@ -87,7 +48,7 @@ export class Subscriber implements AsyncDisposable {
   #reader: LogReader;
   readonly #cursor: CursorKeeper;
   readonly #abort = new AbortController();
-  readonly #context: HandlerContext;
+  readonly #delivery: Delivery;
   readonly #running: Promise<void>;
   #position: Position;
   #closing: Promise<void> | undefined;
@@ -95,18 +56,13 @@ export class Subscriber implements AsyncDisposable {
   #released = false;
   readonly #turn: FairTurn;
   #lagging = false;
-  #delivered = 0;
-  #retries = 0;
-  #deadLettered = 0;
-  #damaged = 0;
-  #expired = 0;
 
   private constructor(options: SubscriberOptions, cursor: Cursor, position: Position) {
     this.#options = options;
     this.#position = position;
     this.#reader = options.log.reader(position);
     this.#cursor = new CursorKeeper(cursor, options.cursorFlushMs, options.clock, options.logger);
-    this.#context = { signal: this.#abort.signal, subscriberId: options.subscriberId };
+    this.#delivery = new Delivery({ ...options, channel: options.log.channel }, this.#abort.signal);
     this.#turn = new FairTurn(options.clock);
     this.#running = this.#run();
   }
@@ -135,16 +91,17 @@ export class Subscriber implements AsyncDisposable {
 
   /** What is known of the subscriber. */
   stats(): SubscriberStats {
+    const { delivered, retries, deadLettered, damaged, expired } = this.#delivery;
     return {
       channel: this.#options.log.channel,
       subscriberId: this.#options.subscriberId,
       position: this.#position,
       lagBytes: this.#options.log.end - this.#position,
-      delivered: this.#delivered,
-      retries: this.#retries,
-      deadLettered: this.#deadLettered,
-      damaged: this.#damaged,
-      expired: this.#expired,
+      delivered,
+      retries,
+      deadLettered,
+      damaged,
+      expired,
     };
   }
 
@@ -182,11 +139,11 @@ export class Subscriber implements AsyncDisposable {
         await this.#deliverBlock();
       } catch (error) {
         if (this.#closed || error instanceof MessengerClosedError) return;
-        this.#log("error", "could not read: delivery pauses", { error: messageOf(error) });
+        this.#delivery.log("error", "could not read: delivery pauses", { error: messageOf(error) });
         // What the last block held beyond the position is read again.
         this.#reader.close();
         this.#reader = this.#options.log.reader(this.#position);
-        await this.#pause(this.#options.retryBackoffMaxMs);
+        await this.#delivery.pause(this.#options.retryBackoffMaxMs);
       }
     }
   }
@@ -198,7 +155,7 @@ export class Subscriber implements AsyncDisposable {
     this.#warnOfLag();
     for (const record of block.records) {
       if (this.#closed) return;
-      const pending = this.#deliver(record);
+      const pending = this.#delivery.deliver(record);
       if (pending !== undefined && !await pending) return;
       if (this.#released) return;
       const saved = this.#moveTo(record.next);
@@ -223,175 +180,14 @@ export class Subscriber implements AsyncDisposable {
     return this.#cursor.moveTo(position);
   }
 
-  /** Calls the handler. @returns Nothing when it is done, else whether it was before the end came. */
-  #deliver(stored: StoredRecord): undefined | Promise<boolean> {
-    let record: DecodedRecord;
-    try {
-      const { text } = stored;
-      record = text === undefined ? decodeEnvelope(stored.bytes) : decodeEnvelopeText(text);
-    } catch (error) {
-      this.#skipDamaged(stored, error);
-      return undefined;
-    }
-    const { maxAgeMs, clock, decode } = this.#options;
-    if (maxAgeMs > 0 && clock.now() - Date.parse(record.ts) > maxAgeMs) {
-      this.#expired++;
-      return undefined;
-    }
-    let payload: unknown;
-    try {
-      payload = decode(record.payloadType, record.payload);
-    } catch (error) {
-      return this.#refuse(record, error);
-    }
-    if (payload instanceof Promise) {
-      return payload.then(
-        (value) => !this.#closed && (this.#call(record, value, stored.position) ?? true),
-        (error) => this.#refuse(record, error),
-      );
-    }
-    return this.#call(record, payload, stored.position);
-  }
-
-  #call(record: DecodedRecord, payload: unknown, position: Position): undefined | Promise<boolean> {
-    try {
-      const result = this.#invoke(new ReceivedMessage(record, payload, position, 1));
-      if (result === undefined) {
-        this.#delivered++;
-        return undefined;
-      }
-      return Promise.resolve(result).then(
-        () => {
-          this.#delivered++;
-          return true;
-        },
-        (error) => this.#retry(record, payload, position, error),
-      );
-    } catch (error) {
-      return this.#retry(record, payload, position, error);
-    }
-  }
-
-  #invoke(message: ReceivedMessage): void | Promise<void> {
-    const { handler, inContext } = this.#options;
-    if (message.correlationId === "") return handler(message, this.#context);
-    return inContext(message.correlationId, () => handler(message, this.#context));
-  }
-
-  async #retry(
-    record: DecodedRecord,
-    payload: unknown,
-    position: Position,
-    failure: unknown,
-  ): Promise<boolean> {
-    const { maxRetries, retryBackoffBaseMs, retryBackoffMaxMs } = this.#options;
-    let error = failure;
-    let spent = 0;
-    for (let attempt = 2; !this.#closed; attempt++) {
-      const held = error instanceof RetryLater;
-      if (!held && spent >= maxRetries) {
-        return this.#giveUp(record, spent, messageOf(error));
-      }
-      const backoff = Math.min(retryBackoffBaseMs * 2 ** Math.min(spent, 30), retryBackoffMaxMs);
-      if (!held) spent++;
-      const waitMs = held ? (error as RetryLater).delayMs ?? backoff : backoff;
-      this.#log("debug", "the handler failed: it is called again", {
-        id: record.id,
-        attempt,
-        wait_ms: waitMs,
-        error: messageOf(error),
-      });
-      if (!await this.#pause(waitMs)) return false;
-      this.#retries++;
-      try {
-        await this.#invoke(new ReceivedMessage(record, payload, position, attempt));
-        this.#delivered++;
-        return true;
-      } catch (caught) {
-        error = caught;
-      }
-    }
-    return false;
-  }
-
-  /** A payload that its schema refuses will not get better by being delivered again. */
-  #refuse(record: DecodedRecord, error: unknown): Promise<boolean> {
-    const reason = error instanceof PayloadInvalidError
-      ? error.message
-      : `the schema of "${record.payloadType}" failed: ${messageOf(error)}`;
-    return this.#giveUp(record, 0, reason);
-  }
-
-  async #giveUp(record: DecodedRecord, retries: number, lastError: string): Promise<boolean> {
-    const { clock, deadLetter, log, retryBackoffMaxMs } = this.#options;
-    if (isDeadLetterChannel(log.channel)) {
-      this.#log("error", "a dead letter could not be handled: skipped", {
-        id: record.id,
-        error: lastError,
-      });
-      return true;
-    }
-    const payload = fittingDeadLetter(record, retries, lastError, clock.now());
-    while (!this.#closed) {
-      try {
-        await deadLetter(payload, record);
-        this.#deadLettered++;
-        this.#log("warn", "moved a message to the dead-letter channel", {
-          id: record.id,
-          retries,
-          error: lastError,
-        });
-        return true;
-      } catch (error) {
-        this.#log("error", "could not store a dead letter: delivery waits", {
-          id: record.id,
-          error: messageOf(error),
-        });
-        await this.#pause(retryBackoffMaxMs);
-      }
-    }
-    return false;
-  }
-
-  #skipDamaged(stored: StoredRecord, error: unknown): void {
-    this.#damaged++;
-    if (this.#damaged > LOGGED_DAMAGE && this.#damaged % 1_000 !== 0) return;
-    const version = error instanceof EnvelopeError && error.fault === "version";
-    this.#log(version ? "warn" : "error", "skipped a line that is no record", {
-      position: stored.position,
-      bytes: stored.bytes.length,
-      reason: messageOf(error),
-      skipped_so_far: this.#damaged,
-    });
-  }
-
   #warnOfLag(): void {
     const { lagWarnBytes, log } = this.#options;
     if (lagWarnBytes === 0) return;
     const lag = log.end - this.#position;
     if (lag > lagWarnBytes && !this.#lagging) {
       this.#lagging = true;
-      this.#log("warn", "the subscriber is far behind", { lag_bytes: lag });
+      this.#delivery.log("warn", "the subscriber is far behind", { lag_bytes: lag });
     } else if (lag < lagWarnBytes / 2) this.#lagging = false;
-  }
-
-  /** Waits. @returns False when the subscription was closed meanwhile. */
-  async #pause(waitMs: number): Promise<boolean> {
-    try {
-      await delay(this.#options.clock, waitMs, this.#abort.signal);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  #log(
-    level: "debug" | "warn" | "error",
-    message: string,
-    fields: Record<string, unknown>,
-  ): void {
-    const { log, subscriberId, logger } = this.#options;
-    logger[level](message, { channel: log.channel, subscriber: subscriberId, ...fields });
   }
 }
 
