@@ -53,10 +53,10 @@ export class HistoryRing {
 
   /** Keeps a publication that has `nextOffset`. */
   push(publication: Publication): void {
+    if (this.#count === this.#size && this.#count > 0) this.#dropOldest();
     this.#top++;
     this.#touchedMs = publication.timeMs;
     if (this.#size === 0) return;
-    if (this.#count === this.#size) this.#dropOldest();
     this.#slots[this.#top % this.#size] = publication;
     this.#count++;
     this.#bytes += costOf(publication);
