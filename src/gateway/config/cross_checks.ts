@@ -185,9 +185,7 @@ class CrossChecks {
       this.#exclude(path(set[1]!), path(set[0]!));
       return;
     }
-    const fitting = symmetric
-      ? ["secret", "secret_file", "jwks_file"]
-      : ["public_key_file", "jwks_file"];
+    const fitting = symmetric ? ["secret", "secret_file"] : ["public_key_file", "jwks_file"];
     if (set.length === 1 && fitting.includes(set[0]!)) return;
     this.findings.add(
       path(set[0] ?? fitting[0]!),

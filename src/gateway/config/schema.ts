@@ -193,7 +193,7 @@ export const KEYS: readonly Key[] = [
   { path: "security.jwt.public_key_file", type: "text", form: "path",
     summary: "PEM file of the public key of `RS256` or `EdDSA`." },
   { path: "security.jwt.jwks_file", type: "text", form: "path",
-    summary: "File of a JSON Web Key Set, in place of the keys above; read again when it changes." },
+    summary: "File of a JSON Web Key Set with public keys, in place of that one; read again when it changes." },
   { path: "security.jwt.issuer", type: "text", form: "text", shownDefault: "any",
     summary: "What `iss` must be." },
   { path: "security.jwt.audience", type: "text", form: "text", shownDefault: "any",

@@ -49,10 +49,12 @@ export function checkRouteGlob(text: string): string | undefined {
   }
 }
 
-/** A pattern of channels, as subscriptions and rules use them. */
+/** A pattern of channels, as rules use them. */
 export function checkPattern(text: string): string | undefined {
-  const companion = text.replace(/\/__presence$/, "");
-  const segments = companion.split(".");
+  if (text.endsWith("/__presence")) {
+    return `${quote(text)} is not needed: to follow who is present takes "presence" on the channel`;
+  }
+  const segments = text.split(".");
   if (segments.some((segment) => segment === "")) return `${quote(text)} has an empty segment`;
   if (segments.slice(0, -1).includes("**")) {
     return `${quote(text)} has "**" before its end, where it has no meaning`;

@@ -113,7 +113,7 @@ const WRONG: readonly (readonly [string, unknown, readonly string[]])[] = [
     "security.tokens[0].user: is required: the id of the user that shows it",
   ]],
   ["HS256 without a secret", { security: { jwt: { algorithms: ["HS256"] } } }, [
-    "security.jwt.secret: is required by HS256, or secret_file or jwks_file in its place",
+    "security.jwt.secret: is required by HS256, or secret_file in its place",
   ]],
   [
     "RS256 with a secret",
