@@ -18,6 +18,7 @@
  */
 export {
   type Bus,
+  type BusAnswer,
   BusClosedError,
   BusConnectionError,
   type BusContext,
@@ -42,6 +43,7 @@ export {
   InvalidBusUrlError,
   InvalidSubjectError,
   NoResponderError,
+  openBus,
   type OutgoingRequest,
   PayloadTooLargeError,
   RemoteError,
@@ -49,7 +51,27 @@ export {
   ReplyOverflowError,
   RequestTimeoutError,
   type SentRequest,
+  subject,
+  type SubjectSchemas,
   TransportBus,
   type TransportSubscription,
+  type TypedHandler,
+  type TypedMessage,
+  type TypedStreamOptions,
+  type TypedSubject,
+  type TypedSubscription,
 } from "./src/bus/mod.ts";
-export { type Clock, type Logger, MessengerError, type Timer } from "./src/base/mod.ts";
+export {
+  type Clock,
+  type LogFields,
+  type Logger,
+  MessengerError,
+  type Timer,
+} from "./src/base/mod.ts";
+export type {
+  ParseFunction,
+  PayloadSchema,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./src/registry/mod.ts";

@@ -68,6 +68,9 @@ export interface BusSubscription extends AsyncIterable<Uint8Array>, AsyncDisposa
 /** One answer: bytes, or text that is sent as UTF-8. */
 export type BusReply = Uint8Array | string;
 
+/** What a handler answers: one reply, or reply by reply. */
+export type BusAnswer = BusReply | AsyncIterable<BusReply>;
+
 /** What a handler is told beside the payload. */
 export interface BusContext {
   /** Aborted when nobody waits for the answer any more, or the bus closes and cannot wait longer. */
@@ -85,7 +88,7 @@ export interface BusContext {
 export type BusHandler = (
   data: Uint8Array,
   context: BusContext,
-) => BusReply | Promise<BusReply> | AsyncIterable<BusReply>;
+) => BusAnswer | Promise<BusAnswer>;
 
 /** What a bus has done so far and does now. */
 export interface BusStats {

@@ -199,9 +199,13 @@ export class BusServer implements BusSubscription {
     };
     try {
       await withContext(context, async () => {
-        const answer = this.#handler(request.data, { signal, subject: this.subject, headers });
+        const answer = await this.#handler(request.data, {
+          signal,
+          subject: this.subject,
+          headers,
+        });
         if (isIterable(answer)) await this.#answerMany(request, answer, signal);
-        else await this.#reply(request, { kind: "last", data: this.#bytes(await answer) }, signal);
+        else await this.#reply(request, { kind: "last", data: this.#bytes(answer) }, signal);
       });
     } catch (error) {
       const message = messageOf(error);

@@ -5,6 +5,7 @@
  */
 export type {
   Bus,
+  BusAnswer,
   BusContext,
   BusHandler,
   BusHeaders,
@@ -31,6 +32,7 @@ export {
   RequestTimeoutError,
 } from "./errors.ts";
 export { InMemoryBus, type InMemoryBusOptions } from "./in_memory_bus.ts";
+export { openBus } from "./open_bus.ts";
 export { validateSubject } from "./subject_name.ts";
 export type {
   BusTransport,
@@ -42,3 +44,12 @@ export type {
   TransportSubscription,
 } from "./transport.ts";
 export { type BusOptions, TransportBus } from "./transport_bus.ts";
+export {
+  subject,
+  type SubjectSchemas,
+  type TypedHandler,
+  type TypedMessage,
+  type TypedStreamOptions,
+  type TypedSubject,
+  type TypedSubscription,
+} from "./typed_subject.ts";

@@ -1,0 +1,5 @@
+import type { BusBackend } from "../suite.ts";
+import { memoryBackend } from "./memory.ts";
+
+/** Every backend, in the order of the docs. */
+export const BUS_BACKENDS: readonly BusBackend[] = [memoryBackend];

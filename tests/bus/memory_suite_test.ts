@@ -1,0 +1,4 @@
+import { memoryBackend } from "./backends/memory.ts";
+import { testBus } from "./suite.ts";
+
+testBus(memoryBackend);
