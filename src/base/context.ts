@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import type { AsyncLocalStorage } from "node:async_hooks";
 
 /** What a message carries beside its payload, and what is published meanwhile takes on. */
 export interface Context {
@@ -9,7 +9,12 @@ export interface Context {
 }
 
 const EMPTY: Context = { correlationId: "", serviceName: "" };
-const storage = new AsyncLocalStorage<Context>();
+let made: AsyncLocalStorage<Context> | undefined;
+
+/** Made when first used and without an import: this room is also part of programs in browsers. */
+function storage(): AsyncLocalStorage<Context> {
+  return made ??= new (globalThis.process.getBuiltinModule("node:async_hooks").AsyncLocalStorage)();
+}
 
 /**
  * Calls a function with a correlation id that everything it starts, also asynchronously, publishes
@@ -29,7 +34,7 @@ const storage = new AsyncLocalStorage<Context>();
  * ```
  */
 export function withCorrelationId<R>(id: string, call: () => R): R {
-  return storage.run({ ...current(), correlationId: id }, call);
+  return storage().run({ ...current(), correlationId: id }, call);
 }
 
 /**
@@ -49,7 +54,7 @@ export function withCorrelationId<R>(id: string, call: () => R): R {
  * ```
  */
 export function withServiceName<R>(name: string, call: () => R): R {
-  return storage.run({ ...current(), serviceName: name }, call);
+  return storage().run({ ...current(), serviceName: name }, call);
 }
 
 /**
@@ -58,7 +63,7 @@ export function withServiceName<R>(name: string, call: () => R): R {
  * @returns The id, empty when there is none.
  */
 export function correlationId(): string {
-  return storage.getStore()?.correlationId ?? "";
+  return storage().getStore()?.correlationId ?? "";
 }
 
 /**
@@ -67,24 +72,24 @@ export function correlationId(): string {
  * @returns The name, empty when there is none.
  */
 export function serviceName(): string {
-  return storage.getStore()?.serviceName ?? "";
+  return storage().getStore()?.serviceName ?? "";
 }
 
 /** Whether there is a context at all. */
 export function hasContext(): boolean {
-  return storage.getStore() !== undefined;
+  return storage().getStore() !== undefined;
 }
 
 /** Calls in a context of its own: neither value is taken from the one around. */
 export function withContext<R>(context: Context, call: () => R): R {
-  return storage.run(context, call);
+  return storage().run(context, call);
 }
 
 /** Calls outside of any context, so that a long-lived loop does not inherit its starter's. */
 export function withoutContext<R>(call: () => R): R {
-  return storage.run(EMPTY, call);
+  return storage().run(EMPTY, call);
 }
 
 function current(): Context {
-  return storage.getStore() ?? EMPTY;
+  return storage().getStore() ?? EMPTY;
 }

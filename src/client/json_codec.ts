@@ -173,7 +173,7 @@ function decodeAttribute(value: Json): AttributeValue | undefined {
 
 function object(value: unknown): Json {
   if (value === undefined || value === null) return {};
-  if (typeof value !== "object") throw new TypeError("expected an object");
+  if (typeof value !== "object" || Array.isArray(value)) throw new TypeError("expected an object");
   return value as Json;
 }
 

@@ -196,7 +196,8 @@ export class Keeper {
         clearTimeout(expiry);
         this.#connection = undefined;
         this.#connected = false;
-        this.#events.lost(end);
+        // One that is closed from here is told as closed.
+        if (!this.#closed) this.#events.lost(end);
         resolve({ end, expiring });
       },
     });
