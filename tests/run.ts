@@ -26,6 +26,7 @@ const SUITES: readonly Suite[] = [
   { name: "federation", paths: ["tests/federation"], permissions: ["-A"] },
   { name: "messenger", paths: ["tests/messenger"], permissions: ["-A"] },
   { name: "gateway", paths: ["tests/gateway"], permissions: ["-A"] },
+  { name: "client", paths: ["tests/client"], permissions: ["-A"] },
   { name: "bus", paths: ["tests/bus"], permissions: ["-A"] },
   { name: "cli", paths: ["tests/cli"], permissions: ["-A"] },
   { name: "conformance", paths: ["tests/conformance"], permissions: ["-A"] },
