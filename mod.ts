@@ -103,6 +103,7 @@ export type {
   StandardSchema,
 } from "./src/registry/mod.ts";
 export {
+  type FileStat,
   type FileSystem,
   type Handler,
   type HandlerContext,

@@ -9,7 +9,7 @@ import {
 import { SeenIds } from "../dedup/mod.ts";
 import { EnvelopeEncoder } from "../envelope/mod.ts";
 import { PayloadRegistry } from "../registry/mod.ts";
-import { denoFiles, FileChannelLogs } from "../storage/mod.ts";
+import { denoFiles, FileChannelLogs, type FileSystem } from "../storage/mod.ts";
 import type { Credentials } from "../tls/mod.ts";
 import type { ResolvedConfig } from "./config/mod.ts";
 import type { Federation } from "./federation.ts";
@@ -27,6 +27,7 @@ export interface Parts {
   readonly seen: SeenIds | undefined;
   readonly federation: Federation | undefined;
   readonly clock: Clock;
+  readonly files: FileSystem;
   readonly logger: Logger;
   readonly registry: PayloadRegistry;
   readonly maker: RecordMaker;
@@ -83,6 +84,7 @@ export async function assemble(
     seen,
     federation,
     clock,
+    files: options.files ?? denoFiles,
     logger,
     registry,
     maker: new RecordMaker(new EnvelopeEncoder(name, clock, random), registry),

@@ -19,6 +19,7 @@ import { readChannel } from "./channel_reading.ts";
 import { applyDefaults, type Config, loadConfig } from "./config/mod.ts";
 import { iterateMessages } from "./messages.ts";
 import { Publisher } from "./publisher.ts";
+import type { RawChannels } from "./raw_channels.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type {
   BatchMessage,
@@ -36,6 +37,13 @@ import type {
 const MIB = 1024 * 1024;
 /** What a dead letter repeats of its record's sender is cut at this length. */
 const MAX_REPEATED_LENGTH = 10_000;
+
+let rawOf: (messenger: Messenger) => RawChannels;
+
+/** The channels of a messenger below its messages. For the rooms of this package alone. */
+export function rawChannels(messenger: Messenger): RawChannels {
+  return rawOf(messenger);
+}
 
 /**
  * A message bus inside the program: durable channels in one data directory, durable subscribers, and
@@ -69,6 +77,23 @@ export class Messenger implements AsyncDisposable {
   readonly #subscriptions: Subscriptions;
   readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
+
+  static {
+    rawOf = (messenger) => {
+      const { clock, config, files, logger, logs, name } = messenger.#parts;
+      return {
+        instanceName: name,
+        dataDir: config.storage.dataDir,
+        files,
+        clock,
+        logs,
+        logger,
+        closed: messenger.#closed.signal,
+        publishJson: (channel, payloadType, payload, options) =>
+          messenger.#publisher.publishJson(channel, payloadType, payload, options),
+      };
+    };
+  }
 
   private constructor(parts: Parts, anyPayloadType: boolean) {
     this.#parts = parts;

@@ -35,7 +35,8 @@ export {
   type EphemeralOptions,
   type EphemeralPublished,
 } from "./ephemeral_messenger.ts";
-export { Messenger } from "./messenger.ts";
+export { Messenger, rawChannels } from "./messenger.ts";
+export type { RawChannels, RawPublished } from "./raw_channels.ts";
 export type {
   BatchMessage,
   ChannelInfo,

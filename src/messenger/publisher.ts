@@ -1,7 +1,10 @@
+import { Buffer } from "node:buffer";
 import { type Clock, MessengerClosedError } from "../base/mod.ts";
 import type { SeenIds } from "../dedup/mod.ts";
+import type { EncodeOptions } from "../envelope/mod.ts";
 import type { ChannelLog, ChannelLogs } from "../storage/mod.ts";
 import { PublishOrder } from "./publish_order.ts";
+import type { RawPublished } from "./raw_channels.ts";
 import type { RecordMaker } from "./record_maker.ts";
 import { aborted } from "./signals.ts";
 import type { BatchMessage, Published, PublishOptions } from "./types.ts";
@@ -66,6 +69,36 @@ export class Publisher {
   #append(log: ChannelLog, record: string, id: string): Promise<Published> {
     this.#mark(id);
     return log.append(record, (position) => ({ id, position }));
+  }
+
+  /** Publishes a payload that is JSON text already; see `RawChannels.publishJson`. */
+  publishJson(
+    channel: string,
+    payloadType: string,
+    payload: { readonly json: string; readonly value: unknown },
+    options?: EncodeOptions,
+  ): Promise<RawPublished> {
+    const { logs, maker } = this.#options;
+    try {
+      this.#mustBeOpen();
+      maker.checkChannel(channel);
+      const checking = maker.check(payloadType, payload.value);
+      checking?.catch(() => {});
+      const record = maker.makeOfJson(channel, payloadType, payload.json, options);
+      const id = maker.lastId;
+      const bytes = Buffer.byteLength(record) + 1;
+      const append = (log: ChannelLog) => {
+        this.#mark(id);
+        return log.append(record, (position) => ({ id, position, next: position + bytes }));
+      };
+      const log = logs.get(channel);
+      if (log !== undefined && checking === undefined && !this.#order.mustWait(channel)) {
+        return append(log);
+      }
+      return this.#appendInTurn(channel, checking, undefined, append);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Publishes several messages in one group; see `Messenger.publishBatch`. */

@@ -70,7 +70,20 @@ export class RecordMaker {
     payload: unknown,
     options: EncodeOptions | undefined,
   ): string {
-    const json = toJson(payloadType, payload);
+    return this.makeOfJson(channel, payloadType, toJson(payloadType, payload), options);
+  }
+
+  /**
+   * Makes the record of a payload that is JSON text already, without a line feed in it.
+   *
+   * @throws {PayloadInvalidError} When the record is over 10 MiB.
+   */
+  makeOfJson(
+    channel: string,
+    payloadType: string,
+    json: string,
+    options: EncodeOptions | undefined,
+  ): string {
     const record = this.#encoder.encode(channel, payloadType, json, inContext(options));
     if (record.length * 3 > MAX_RECORD_BYTES) checkSize(payloadType, record);
     return record;

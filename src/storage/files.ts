@@ -14,6 +14,16 @@ export type OpenFile = Pick<
   | "close"
 >;
 
+/** What a file system knows of a file or folder. */
+export interface FileStat {
+  /** Length in bytes. */
+  readonly size: number;
+  /** When it was changed, in milliseconds since 1970. */
+  readonly changedAt: number;
+  /** The same as long as it is the same file or folder; another one for a copy of it. */
+  readonly identity?: string;
+}
+
 /**
  * The file system, as an option, so that a test can tear a write, fail a sync or fill the disk.
  * Calls are those of `Deno`, with the same meaning and errors.
@@ -25,8 +35,8 @@ export interface FileSystem {
   makeDir(path: string): void;
   /** Names in a folder; none when there is no such folder. */
   list(path: string): string[];
-  /** Length and time of change (ms since 1970) of a file; undefined when there is none. */
-  stat(path: string): { readonly size: number; readonly changedAt: number } | undefined;
+  /** What is known of a file or folder; undefined when there is none. */
+  stat(path: string): FileStat | undefined;
   /** Renames a file over another one. */
   rename(from: string, to: string): void;
   /** Removes a file. */
@@ -50,7 +60,11 @@ export const denoFiles: FileSystem = {
   stat(path) {
     try {
       const info = Deno.statSync(path);
-      return { size: info.size, changedAt: info.mtime?.getTime() ?? 0 };
+      return {
+        size: info.size,
+        changedAt: info.mtime?.getTime() ?? 0,
+        identity: `${info.ino ?? ""}:${info.birthtime?.getTime() ?? ""}`,
+      };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

@@ -39,7 +39,7 @@ export interface LogReader {
    * @param maxBytes About how many bytes to give; a record that is longer is given alone.
    */
   read(maxBytes: number): Block | Promise<Block>;
-  /** Frees what the reader holds. */
+  /** Frees what the reader holds; a later `read` takes it again. */
   close(): void;
 }
 

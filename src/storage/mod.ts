@@ -22,7 +22,7 @@ export {
   type MemoryLogOptions,
 } from "./memory_channel_log.ts";
 export { FileChannelLogs, type FileChannelLogsOptions } from "./file_channel_logs.ts";
-export { denoFiles, type FileSystem, type OpenFile } from "./files.ts";
+export { denoFiles, type FileStat, type FileSystem, type OpenFile } from "./files.ts";
 export { FairTurn } from "./fair_turn.ts";
 export type { SyncPolicy } from "./group_commit.ts";
 export { dataDirOwner } from "./lock.ts";
