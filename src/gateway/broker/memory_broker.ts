@@ -14,6 +14,7 @@ import {
   type Publication,
   type StreamPosition,
 } from "./broker.ts";
+import { newEpoch } from "./epoch.ts";
 import { BrokerUnavailableError } from "./errors.ts";
 import { HistoryRing, isBeginning } from "./history_ring.ts";
 import { Members } from "./members.ts";
@@ -296,11 +297,6 @@ function attempt<T>(call: () => T): Promise<T> {
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-/** A name for one life of a history. */
-export function newEpoch(): string {
-  return crypto.randomUUID().slice(0, 18).replaceAll("-", "");
 }
 
 function whole(name: string, value: number): number {

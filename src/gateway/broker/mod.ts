@@ -20,3 +20,5 @@ export {
 export { BrokerUnavailableError, EventRefusedError } from "./errors.ts";
 export { isBeginning } from "./history_ring.ts";
 export { MemoryBroker, type MemoryBrokerOptions } from "./memory_broker.ts";
+export { MessengerBroker, type MessengerBrokerOptions } from "./messenger_broker.ts";
+export { GATEWAY_EVENT_TYPE } from "./record_codec.ts";
