@@ -30,6 +30,7 @@ export const OWN_ATTRIBUTES: ReadonlySet<string> = new Set([
   "mloffset",
   "mlreplay",
   "mlreply",
+  "mldirect",
 ]);
 
 /** A publication's event as receivers see it. */
@@ -38,18 +39,20 @@ export function publicationEvent(
   form: DataForm,
   replay: boolean,
 ): WireEvent {
-  const source = uriReference(channel);
   const attributes = attributesOf(event);
+  const source = channel === "" ? uriReference(event.source) || "/" : uriReference(channel);
   if (event.source !== "" && event.source !== source) {
     attributes.push(["mlsource", text(event.source)]);
   }
-  attributes.push(["mlchannel", text(channel)]);
+  // Some clients refuse an event that has no attribute of its own.
+  if (channel === "") attributes.push(["mldirect", text("true")]);
+  else attributes.push(["mlchannel", text(channel)]);
   if (offset !== 0) attributes.push(["mloffset", text(String(offset))]);
   if (replay) attributes.push(["mlreplay", text("true")]);
   return {
     id: event.id || id,
     source,
-    type: event.type || `${channel}.message`,
+    type: event.type || (channel === "" ? "message" : `${channel}.message`),
     attributes,
     data: event.data,
     asText: form === "preserve" && event.isText,

@@ -97,8 +97,8 @@ export interface RpcRequest {
 
 /** What a backend answered: an event, an error to forward unchanged, or nothing. */
 export type RpcOutcome =
-  | { readonly event: GatewayEvent }
-  | { readonly error: WireError }
+  | { readonly event: GatewayEvent; readonly error?: undefined }
+  | { readonly event?: undefined; readonly error: WireError }
   | { readonly event?: undefined; readonly error?: undefined };
 
 /** What a backend is asked at a login. */
