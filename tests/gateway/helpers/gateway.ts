@@ -1,5 +1,5 @@
 import { systemClock } from "../../../src/base/mod.ts";
-import { Gateway, type GatewayParts } from "../../../src/gateway/gateway.ts";
+import { type GatewayParts, GatewayRuntime } from "../../../src/gateway/runtime.ts";
 import { openAuthorizer } from "../../../src/gateway/session/mod.ts";
 import { type ClientServerOptions, listenForClients } from "../../../src/gateway/transport/mod.ts";
 import { RecordingLogger } from "../../helpers/recording_logger.ts";
@@ -11,8 +11,8 @@ export interface TestGatewayOptions extends Partial<Omit<GatewayParts, "servers"
 
 /** A gateway on a free port of the loopback interface. */
 export interface TestGateway extends AsyncDisposable {
-  readonly gateway: Gateway;
-  readonly hub: Gateway["hub"];
+  readonly gateway: GatewayRuntime;
+  readonly hub: GatewayRuntime["hub"];
   readonly port: number;
   /** `ws://127.0.0.1:port/ws`. */
   readonly url: string;
@@ -23,7 +23,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const { server, ...parts } = options;
   const clock = parts.clock ?? systemClock;
   const logger = parts.logger ?? new RecordingLogger();
-  const gateway = await Gateway.start({
+  const gateway = await GatewayRuntime.start({
     authorizer: openAuthorizer,
     drainTimeoutMs: 2_000,
     ...parts,

@@ -74,8 +74,11 @@ export interface GatewayStats {
   readonly surveys: number;
 }
 
-/** A running server for realtime clients. */
-export class Gateway implements AsyncDisposable {
+/**
+ * A running gateway with its insides: what `Gateway` makes from a configuration, and what tests make
+ * from parts.
+ */
+export class GatewayRuntime implements AsyncDisposable {
   /** All its sessions. */
   readonly hub: Hub;
   readonly #parts: GatewayParts;
@@ -105,8 +108,8 @@ export class Gateway implements AsyncDisposable {
    * @param parts What it is put together from.
    * @throws {GatewayListenError} When it cannot listen; nothing remains started.
    */
-  static async start(parts: GatewayParts): Promise<Gateway> {
-    const gateway = new Gateway(parts);
+  static async start(parts: GatewayParts): Promise<GatewayRuntime> {
+    const gateway = new GatewayRuntime(parts);
     try {
       await gateway.hub.start();
       for (const start of parts.servers) gateway.#servers.push(await start(gateway.hub));
