@@ -34,6 +34,7 @@ export {
   MessengerError,
   PayloadInvalidError,
   PayloadTypeAlreadyRegisteredError,
+  PublishStoppedError,
   type Random,
   ReservedChannelNameError,
   silentLogger,
@@ -95,6 +96,14 @@ export {
   withCorrelationId,
   withServiceName,
 } from "./src/messenger/mod.ts";
+export type {
+  Pipe,
+  PipeConnection,
+  PipeHost,
+  PipeMessage,
+  PipeMessageChange,
+  PipeSendOptions,
+} from "./src/pipes/mod.ts";
 export type {
   ParseFunction,
   PayloadSchema,

@@ -80,6 +80,28 @@ export class InvalidSubscriberIdError extends MessengerError {
   }
 }
 
+/** A pipe has not passed on what was published: it is not stored. */
+export class PublishStoppedError extends MessengerError {
+  /** The name of the class. */
+  override readonly name = "PublishStoppedError";
+  /** The channel that it was published to. */
+  readonly channel: string;
+  /**
+   * Makes the error.
+   *
+   * @param channel The channel that it was published to.
+   * @param index Which message of a batch it was, from 0.
+   */
+  constructor(channel: string, index?: number) {
+    const what = index === undefined ? "the message" : `message ${index} of the batch`;
+    super(
+      "publish_stopped",
+      `Did not publish to ${quote(channel)}: a pipe has stopped ${what}`,
+    );
+    this.channel = channel;
+  }
+}
+
 /** The messenger was closed before or during the call. */
 export class MessengerClosedError extends MessengerError {
   /** The name of the class. */

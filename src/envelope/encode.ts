@@ -45,6 +45,11 @@ export class EnvelopeEncoder {
     this.#ids = new IdGenerator(random);
   }
 
+  /** A new UUID, for a record that is encoded later. */
+  newId(): string {
+    return this.#ids.next(this.#clock.now());
+  }
+
   /**
    * @param channel A valid channel name.
    * @param payloadType What the payload is.

@@ -3,6 +3,7 @@ import {
   consoleLogger,
   EphemeralClosedError,
   guardedLogger,
+  isDeadLetterChannel,
   type Logger,
   messageOf,
   type Random,
@@ -14,10 +15,12 @@ import {
 } from "../base/mod.ts";
 import { type DecodedRecord, EnvelopeEncoder } from "../envelope/mod.ts";
 import type { EphemeralClient } from "../federation/mod.ts";
+import type { Pipe } from "../pipes/mod.ts";
 import { PayloadRegistry, type PayloadSchema } from "../registry/mod.ts";
 import { type Handler, ReceivedMessage } from "../storage/mod.ts";
 import { type Credentials, loadCredentials } from "../tls/mod.ts";
 import type { TlsVersion } from "./config/mod.ts";
+import { ChannelPipes, type MadeRecord, type Outlet, PipedPublisher } from "./piped/mod.ts";
 import { PublishOrder } from "./publish_order.ts";
 import { RecordMaker } from "./record_maker.ts";
 import { SharedAttempt } from "./shared_attempt.ts";
@@ -60,6 +63,11 @@ export interface EphemeralConfig {
 export interface EphemeralOptions {
   /** Where to log. @default {consoleLogger()} */
   readonly logger?: Logger;
+  /**
+   * Pipes around the channels, the first nearest to them: `send` sees what is published, `handle` what
+   * is delivered. @default none
+   */
+  readonly pipes?: readonly Pipe[];
   /** Replaces the clock, for tests. */
   readonly clock?: Clock;
   /** Replaces randomness, for tests. */
@@ -114,6 +122,8 @@ export class EphemeralMessenger implements AsyncDisposable {
   /** Those who subscribed before there was a client to tell. */
   readonly #early = new Set<EarlySubscription>();
   readonly #closing = new AbortController();
+  readonly #pipes: ChannelPipes | undefined;
+  readonly #piped: PipedPublisher<EphemeralPublished> | undefined;
   #client: EphemeralClient | undefined;
   /** The client from its first connection on: it knows by itself what to do without one. */
   #connectedOnce: EphemeralClient | undefined;
@@ -123,7 +133,8 @@ export class EphemeralMessenger implements AsyncDisposable {
    * Makes it; nothing is dialled yet.
    *
    * @param config Which hub, and as whom.
-   * @param options Logger; clock and randomness for tests.
+   * @param options Logger and pipes; clock and randomness for tests.
+   * @throws {InvalidConfigError} When a pipe is none, or is there twice.
    */
   constructor(config: EphemeralConfig, options: EphemeralOptions = {}) {
     this.#config = config;
@@ -134,6 +145,19 @@ export class EphemeralMessenger implements AsyncDisposable {
       new EnvelopeEncoder(config.instanceName, this.#clock, this.#random),
       this.#registry,
     );
+    const { pipes = [] } = options;
+    if (pipes.length === 0) return;
+    const outlet = this.#outlet();
+    this.#pipes = new ChannelPipes({
+      pipes,
+      origin: config.instanceName,
+      outward: { id: "channels", peer: config.hubAddr },
+      maker: this.#maker,
+      decode: (_channel, payloadType, payload) => this.#registry.parse(payloadType, payload),
+      store: (channel, record, id) => outlet.storeAnyway(channel, record, id),
+      logger: this.#logger,
+    });
+    this.#piped = new PipedPublisher(this.#pipes, this.#maker, config.instanceName, outlet);
   }
 
   /** The instance's name. */
@@ -169,13 +193,17 @@ export class EphemeralMessenger implements AsyncDisposable {
   subscribe<T = unknown>(channel: string, handler: Handler<T>): () => void {
     this.#mustBeOpen();
     validateChannelName(channel);
-    const onRecord = (record: DecodedRecord) => this.#deliver(record, handler as Handler);
-    if (this.#client !== undefined) return this.#client.subscribe(channel, onRecord);
-    const early: EarlySubscription = { channel, onRecord, end: undefined };
-    this.#early.add(early);
+    const around = isDeadLetterChannel(channel)
+      ? undefined
+      : this.#pipes?.around(channel, this.instanceName, handler as Handler);
+    const deliver = around === undefined
+      ? (record: DecodedRecord) => this.#deliver(record, handler as Handler)
+      : (record: DecodedRecord) => this.#hand(record, () => record.payload, around.handler);
+    around?.open();
+    const end = this.#hear(channel, deliver);
     return () => {
-      this.#early.delete(early);
-      early.end?.();
+      end();
+      around?.close();
     };
   }
 
@@ -220,6 +248,9 @@ export class EphemeralMessenger implements AsyncDisposable {
     payload: unknown,
     options?: PublishOptions,
   ): Promise<EphemeralPublished> {
+    if (this.#piped !== undefined) {
+      return this.#piped.publish(channel, payloadType, payload, options);
+    }
     const signal = options?.signal;
     try {
       this.#mustBeOpen();
@@ -230,10 +261,7 @@ export class EphemeralMessenger implements AsyncDisposable {
       checking?.catch(() => {});
       const record = this.#maker.make(channel, payloadType, payload, options);
       const id = this.#maker.lastId;
-      const send = async (client: EphemeralClient) => {
-        await client.publish(record, id, given({ signal }));
-        return { id };
-      };
+      const send = (client: EphemeralClient) => publishMade(client, record, id, signal);
       const client = this.#connectedOnce;
       if (client !== undefined && checking === undefined && !this.#order.mustWait(ALL)) {
         return send(client);
@@ -254,11 +282,51 @@ export class EphemeralMessenger implements AsyncDisposable {
     await this.#client?.close();
     await this.#connecting?.ended;
     await closing;
+    this.#pipes?.close();
   }
 
   /** Closes the messenger. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Where records go that have passed the pipes. */
+  #outlet(): Outlet<EphemeralPublished> {
+    const inTurn = (making: Promise<MadeRecord>, signal: AbortSignal | undefined) => {
+      const ready = making.then(async (made) => ({
+        made,
+        client: this.#connectedOnce ?? await this.#connect(signal),
+      }));
+      return this.#order.inTurn(
+        ALL,
+        ready,
+        signal,
+        ({ client, made }) => publishMade(client, made.record, made.id, signal),
+      );
+    };
+    return {
+      mustBeOpen: () => this.#mustBeOpen(),
+      storeNow: (_channel, record, id, signal) => {
+        const client = this.#connectedOnce;
+        if (client === undefined || this.#order.mustWait(ALL)) return undefined;
+        return publishMade(client, record, id, signal);
+      },
+      storeInTurn: (_channel, making, signal) => inTurn(making, signal),
+      storeAnyway: async (_channel, record, id) => {
+        const client = this.#connectedOnce ?? await this.#connect(undefined);
+        return await publishMade(client, record, id, undefined);
+      },
+    };
+  }
+
+  #hear(channel: string, onRecord: EarlySubscription["onRecord"]): () => void {
+    if (this.#client !== undefined) return this.#client.subscribe(channel, onRecord);
+    const early: EarlySubscription = { channel, onRecord, end: undefined };
+    this.#early.add(early);
+    return () => {
+      this.#early.delete(early);
+      early.end?.();
+    };
   }
 
   async #connect(signal: AbortSignal | undefined): Promise<EphemeralClient> {
@@ -304,8 +372,13 @@ export class EphemeralMessenger implements AsyncDisposable {
   }
 
   async #deliver(record: DecodedRecord, handler: Handler): Promise<void> {
+    const decode = () => this.#registry.parse(record.payloadType, record.payload);
+    await this.#hand(record, decode, handler);
+  }
+
+  async #hand(record: DecodedRecord, decode: () => unknown, handler: Handler): Promise<void> {
     try {
-      const payload = await this.#registry.parse(record.payloadType, record.payload);
+      const payload = await decode();
       const message = new ReceivedMessage(record, payload, 0, 1);
       const context = { signal: this.#closing.signal, subscriberId: this.instanceName };
       // The connection has the context of whoever made it.
@@ -324,6 +397,16 @@ export class EphemeralMessenger implements AsyncDisposable {
   #mustBeOpen(): void {
     if (this.#closing.signal.aborted) throw new EphemeralClosedError();
   }
+}
+
+async function publishMade(
+  client: EphemeralClient,
+  record: string,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<EphemeralPublished> {
+  await client.publish(record, id, given({ signal }));
+  return { id };
 }
 
 /** The members that are not undefined. */

@@ -6,6 +6,7 @@ import {
   withCorrelationId,
 } from "../base/mod.ts";
 import { DEAD_LETTER_TYPE } from "../envelope/mod.ts";
+import type { Pipe } from "../pipes/mod.ts";
 import type { PayloadSchema } from "../registry/mod.ts";
 import {
   type ChannelLog,
@@ -18,7 +19,8 @@ import { assemble, type Parts } from "./assemble.ts";
 import { readChannel } from "./channel_reading.ts";
 import { applyDefaults, type Config, loadConfig } from "./config/mod.ts";
 import { iterateMessages } from "./messages.ts";
-import { Publisher } from "./publisher.ts";
+import { ChannelPipes, PipedPublisher } from "./piped/mod.ts";
+import { Publisher, type Publishing } from "./publisher.ts";
 import type { RawChannels } from "./raw_channels.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type {
@@ -74,6 +76,9 @@ export class Messenger implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #anyPayloadType: boolean;
   readonly #publisher: Publisher;
+  /** The publisher, or the pipes before it. */
+  readonly #front: Publishing;
+  readonly #pipes: ChannelPipes | undefined;
   readonly #subscriptions: Subscriptions;
   readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
@@ -95,10 +100,14 @@ export class Messenger implements AsyncDisposable {
     };
   }
 
-  private constructor(parts: Parts, anyPayloadType: boolean) {
+  private constructor(parts: Parts, { anyPayloadType = false, pipes = [] }: MessengerOptions) {
     this.#parts = parts;
     this.#anyPayloadType = anyPayloadType;
-    this.#publisher = new Publisher(parts);
+    const publisher = this.#publisher = new Publisher(parts);
+    this.#pipes = pipes.length === 0 ? undefined : this.#laidAround(pipes);
+    this.#front = this.#pipes === undefined
+      ? publisher
+      : new PipedPublisher(this.#pipes, parts.maker, parts.name, publisher);
     this.#subscriptions = new Subscriptions(
       parts.logs,
       (log, id, handler, options) => this.#start(log, id, handler, options),
@@ -117,6 +126,7 @@ export class Messenger implements AsyncDisposable {
    * @throws {CertificateError} When a certificate, key or CA file cannot be used.
    * @throws {StorageError} When the data directory cannot be used.
    * @throws {HubListenError} When the hub cannot listen on its address.
+   * @throws {InvalidConfigError} When a pipe is none, or is there twice.
    */
   static async open(config: Config | string, options: MessengerOptions = {}): Promise<Messenger> {
     const resolved = typeof config === "string" ? await loadConfig(config) : applyDefaults(config);
@@ -124,7 +134,14 @@ export class Messenger implements AsyncDisposable {
     const located = { ...resolved, storage: { ...resolved.storage, dataDir } };
     const configPath = typeof config === "string" ? config : undefined;
     const parts = await assemble(located, configPath, options);
-    return new Messenger(parts, options.anyPayloadType ?? false);
+    try {
+      return new Messenger(parts, options);
+    } catch (error) {
+      // A pipe cannot be used.
+      await parts.federation?.close();
+      await parts.logs.close();
+      throw error;
+    }
   }
 
   /** The instance's name: it is the origin of what is published here. */
@@ -166,6 +183,7 @@ export class Messenger implements AsyncDisposable {
    * @throws {ReservedChannelNameError} When the name ends in `.dead-letter`.
    * @throws {PayloadInvalidError} When the schema refuses the payload, or JSON cannot carry it.
    * @throws {RangeError} When the given id is no UUID.
+   * @throws {PublishStoppedError} When a pipe has not passed it on; it is not stored.
    * @throws {MessengerClosedError} After `close`.
    * @throws {StorageError} When the sync failed; the message is not stored.
    */
@@ -175,7 +193,7 @@ export class Messenger implements AsyncDisposable {
     payload: unknown,
     options?: PublishOptions,
   ): Promise<Published> {
-    return this.#publisher.publish(channel, payloadType, payload, options);
+    return this.#front.publish(channel, payloadType, payload, options);
   }
 
   /**
@@ -193,7 +211,7 @@ export class Messenger implements AsyncDisposable {
     messages: readonly BatchMessage[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Published[]> {
-    return this.#publisher.publishBatch(channel, messages, options.signal);
+    return this.#front.publishBatch(channel, messages, options.signal);
   }
 
   /**
@@ -387,6 +405,7 @@ export class Messenger implements AsyncDisposable {
     this.#closed.abort();
     const { federation, logs } = this.#parts;
     await Promise.all([this.#publisher.close(), this.#subscriptions.close()]);
+    this.#pipes?.close();
     try {
       await federation?.close();
     } finally {
@@ -394,7 +413,20 @@ export class Messenger implements AsyncDisposable {
     }
   }
 
-  #start(
+  #laidAround(pipes: readonly Pipe[]): ChannelPipes {
+    const { logger, maker, name } = this.#parts;
+    return new ChannelPipes({
+      pipes,
+      origin: name,
+      outward: { id: "channels", peer: name },
+      maker,
+      decode: (channel, payloadType, payload) => this.#decode(channel, payloadType, payload),
+      store: (channel, record, id) => this.#publisher.storeAnyway(channel, record, id),
+      logger,
+    });
+  }
+
+  async #start(
     log: ChannelLog,
     subscriberId: string,
     handler: Handler,
@@ -402,10 +434,15 @@ export class Messenger implements AsyncDisposable {
   ): Promise<Subscriber> {
     const { clock, config, logger } = this.#parts;
     const { subscribers, storage } = config;
-    return Subscriber.start({
+    // A dead letter is no message of the program: nothing has sent it through the pipes.
+    const piped = isDeadLetterChannel(log.channel)
+      ? undefined
+      : this.#pipes?.around(log.channel, subscriberId, handler);
+    piped?.open();
+    const starting = Subscriber.start({
       log,
       subscriberId,
-      handler,
+      handler: piped?.handler ?? handler,
       from: options.from ?? "end",
       endAsked: options.from === "end",
       maxRetries: options.maxRetries ?? subscribers.maxRetries,
@@ -417,12 +454,18 @@ export class Messenger implements AsyncDisposable {
       maxAgeMs: options.maxAgeMs ?? 0,
       cursorFlushMs: storage.offsetFlushIntervalMs,
       lagWarnBytes: storage.maxSubscriberLagMb * MIB,
-      decode: (payloadType, payload) => this.#decode(log.channel, payloadType, payload),
+      // Pipes come before the schema: they may have to decrypt.
+      decode: piped === undefined
+        ? (payloadType, payload) => this.#decode(log.channel, payloadType, payload)
+        : (_payloadType, payload) => payload,
       deadLetter: (payload, record) => this.#storeDeadLetter(payload, record),
       inContext: withCorrelationId,
+      closed: piped?.close,
       clock,
       logger,
     });
+    if (piped !== undefined) starting.catch(piped.close);
+    return await starting;
   }
 
   async #logToRead(channel: string, options: ReadOptions): Promise<ChannelLog | undefined> {

@@ -3,6 +3,7 @@ import { type Clock, MessengerClosedError } from "../base/mod.ts";
 import type { SeenIds } from "../dedup/mod.ts";
 import type { EncodeOptions } from "../envelope/mod.ts";
 import type { ChannelLog, ChannelLogs } from "../storage/mod.ts";
+import type { GroupOutlet, MadeRecord } from "./piped/mod.ts";
 import { PublishOrder } from "./publish_order.ts";
 import type { RawPublished } from "./raw_channels.ts";
 import type { RecordMaker } from "./record_maker.ts";
@@ -18,15 +19,33 @@ export interface PublisherOptions {
   readonly clock: Clock;
 }
 
+/** Takes what the program publishes, straight or through pipes. */
+export interface Publishing {
+  /** Publishes one message; see `Messenger.publish`. */
+  publish(
+    channel: string,
+    payloadType: string,
+    payload: unknown,
+    options?: PublishOptions,
+  ): Promise<Published>;
+  /** Publishes several messages in one group; see `Messenger.publishBatch`. */
+  publishBatch(
+    channel: string,
+    messages: readonly BatchMessage[],
+    signal: AbortSignal | undefined,
+  ): Promise<Published[]>;
+}
+
 /**
  * Takes what the program publishes to the logs. A message is what it was when it was published, and
  * messages of one channel are stored in the order in which they were published, whoever waits for
  * what.
  */
-export class Publisher {
+export class Publisher implements Publishing, GroupOutlet<Published> {
   readonly #options: PublisherOptions;
   readonly #order = new PublishOrder();
   #isClosed = false;
+  #isDrained = false;
 
   /** @param options Where records go, and who makes them. */
   constructor(options: PublisherOptions) {
@@ -42,7 +61,7 @@ export class Publisher {
   ): Promise<Published> {
     const { logs, maker } = this.#options;
     try {
-      this.#mustBeOpen();
+      this.mustBeOpen();
       maker.checkChannel(channel);
       aborted(options?.signal);
       const checking = maker.check(payloadType, payload);
@@ -80,7 +99,7 @@ export class Publisher {
   ): Promise<RawPublished> {
     const { logs, maker } = this.#options;
     try {
-      this.#mustBeOpen();
+      this.mustBeOpen();
       maker.checkChannel(channel);
       const checking = maker.check(payloadType, payload.value);
       checking?.catch(() => {});
@@ -101,6 +120,16 @@ export class Publisher {
     }
   }
 
+  async #appendAll(
+    log: ChannelLog,
+    records: readonly string[],
+    ids: readonly string[],
+  ): Promise<Published[]> {
+    for (const id of ids) this.#mark(id);
+    const positions = await log.appendAll(records);
+    return ids.map((id, index) => ({ id, position: positions[index]! }));
+  }
+
   /** Publishes several messages in one group; see `Messenger.publishBatch`. */
   publishBatch(
     channel: string,
@@ -111,7 +140,7 @@ export class Publisher {
     const checks: Promise<void>[] = [];
     const checking = () => Promise.all(checks);
     try {
-      this.#mustBeOpen();
+      this.mustBeOpen();
       maker.checkChannel(channel);
       aborted(signal);
       for (const { payloadType, payload } of messages) {
@@ -125,21 +154,68 @@ export class Publisher {
         return record;
       });
       if (records.length === 0) return Promise.resolve([]);
-      return this.#appendInTurn(channel, checking(), signal, async (log) => {
-        for (const id of ids) this.#mark(id);
-        const positions = await log.appendAll(records);
-        return ids.map((id, index) => ({ id, position: positions[index]! }));
-      });
+      return this.#appendInTurn(
+        channel,
+        checking(),
+        signal,
+        (log) => this.#appendAll(log, records, ids),
+      );
     } catch (error) {
       checking().catch(() => {});
       return Promise.reject(error);
     }
   }
 
+  storeNow(
+    channel: string,
+    record: string,
+    id: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Published> | undefined {
+    const log = this.#options.logs.get(channel);
+    if (log === undefined || signal !== undefined || this.#order.mustWait(channel)) {
+      return undefined;
+    }
+    return this.#append(log, record, id);
+  }
+
+  storeInTurn(
+    channel: string,
+    making: Promise<MadeRecord>,
+    signal: AbortSignal | undefined,
+  ): Promise<Published> {
+    return this.#appendMade(
+      channel,
+      making,
+      signal,
+      (log, { record, id }) => this.#append(log, record, id),
+    );
+  }
+
+  async storeAnyway(channel: string, record: string, id: string): Promise<Published> {
+    const { logs } = this.#options;
+    if (this.#isDrained) throw new MessengerClosedError("publish");
+    return await this.#append(logs.get(channel) ?? await logs.open(channel), record, id);
+  }
+
+  storeAllInTurn(
+    channel: string,
+    making: Promise<readonly MadeRecord[]>,
+    signal: AbortSignal | undefined,
+  ): Promise<Published[]> {
+    return this.#appendMade(channel, making, signal, (log, made) =>
+      this.#appendAll(
+        log,
+        made.map(({ record }) => record),
+        made.map(({ id }) => id),
+      ));
+  }
+
   /** Takes nothing more; settles when what was published before is with the logs, or given up. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#order.drain(this.#options.clock);
+    this.#isDrained = true;
     await this.#order.close(new MessengerClosedError("publish"));
   }
 
@@ -153,11 +229,22 @@ export class Publisher {
     return this.#order.inTurn(channel, ready, signal, append);
   }
 
+  #appendMade<M, T>(
+    channel: string,
+    making: Promise<M>,
+    signal: AbortSignal | undefined,
+    append: (log: ChannelLog, made: M) => Promise<T>,
+  ): Promise<T> {
+    const { logs } = this.#options;
+    const ready = making.then(async (made) => ({ made, log: await logs.open(channel) }));
+    return this.#order.inTurn(channel, ready, signal, ({ log, made }) => append(log, made));
+  }
+
   #mark(id: string): void {
     this.#options.seen?.add(id);
   }
 
-  #mustBeOpen(): void {
+  mustBeOpen(): void {
     if (this.#isClosed) throw new MessengerClosedError("publish");
   }
 }

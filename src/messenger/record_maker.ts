@@ -37,6 +37,11 @@ export class RecordMaker {
     return this.#encoder.lastId;
   }
 
+  /** A new UUID for a record that is made later. */
+  newId(): string {
+    return this.#encoder.newId();
+  }
+
   /** Throws unless a program may publish to the channel. */
   checkChannel(channel: string): void {
     if (this.#checkedChannels.has(channel)) return;
@@ -52,11 +57,15 @@ export class RecordMaker {
    * @throws {PayloadInvalidError} When it refuses.
    */
   check(payloadType: string, payload: unknown): void | Promise<void> {
-    if (typeof payloadType !== "string" || payloadType === "") {
-      throw new PayloadInvalidError(String(payloadType), ["give a payload type that is not empty"]);
-    }
+    this.checkType(payloadType);
     const checked = this.#registry.parse(payloadType, payload);
     if (checked instanceof Promise) return checked.then(() => {});
+  }
+
+  /** Throws unless it may name a payload type. */
+  checkType(payloadType: string): void {
+    if (typeof payloadType === "string" && payloadType !== "") return;
+    throw new PayloadInvalidError(String(payloadType), ["give a payload type that is not empty"]);
   }
 
   /**
@@ -84,7 +93,7 @@ export class RecordMaker {
     json: string,
     options: EncodeOptions | undefined,
   ): string {
-    const record = this.#encoder.encode(channel, payloadType, json, inContext(options));
+    const record = this.#encoder.encode(channel, payloadType, json, withContext(options));
     if (record.length * 3 > MAX_RECORD_BYTES) checkSize(payloadType, record);
     return record;
   }
@@ -112,7 +121,7 @@ function checkSize(payloadType: string, record: string): void {
 }
 
 /** The options with what the calling context adds; undefined when there is nothing to say. */
-function inContext(options: EncodeOptions | undefined): EncodeOptions | undefined {
+export function withContext(options: EncodeOptions | undefined): EncodeOptions | undefined {
   if (options === undefined && !hasContext()) return undefined;
   return {
     id: options?.id === undefined ? undefined : checkedId(options.id),

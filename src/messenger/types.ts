@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from "../base/mod.ts";
 import type { AuditStats } from "../audit/mod.ts";
 import type { HubClientStats, HubStats } from "../federation/mod.ts";
+import type { Pipe } from "../pipes/mod.ts";
 import type { FileSystem, LogStats, Message, Position, SubscriberStats } from "../storage/mod.ts";
 
 /** Replacements for what the messenger stands on. */
@@ -11,6 +12,11 @@ export interface MessengerOptions {
   readonly dataDir?: string;
   /** Whether payload types that are not registered are expected: no warning. @default {false} */
   readonly anyPayloadType?: boolean;
+  /**
+   * Pipes around the channels, the first nearest to them: `send` sees what is published, `handle` what
+   * is delivered. @default none
+   */
+  readonly pipes?: readonly Pipe[];
   /** Replaces the clock, for tests. */
   readonly clock?: Clock;
   /** Replaces randomness, for tests. */

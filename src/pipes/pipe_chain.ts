@@ -96,10 +96,13 @@ export class PipeChain {
   }
 
   #handleFrom(index: number, connection: PipeConnection, message: PipeMessage): Promise<void> {
-    const pipe = this.#pipes[index];
-    return pipe === undefined
-      ? this.#ends.handle(connection, message)
-      : pipe.handle(connection, message);
+    const next = this.#pipes[index] ?? this.#ends;
+    try {
+      return next.handle(connection, message);
+    } catch (error) {
+      // Whoever passes a message on need not ask whether the next is an asynchronous function.
+      return Promise.reject(error);
+    }
   }
 
   #sendFrom(
@@ -108,9 +111,12 @@ export class PipeChain {
     connections: readonly PipeConnection[],
     options: PipeSendOptions | undefined,
   ): Promise<void> {
-    return index < 0
-      ? this.#ends.send(message, connections, options)
-      : this.#pipes[index]!.send(message, connections, options);
+    const next = this.#pipes[index] ?? this.#ends;
+    try {
+      return next.send(message, connections, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #indexOf(pipe: Pipe): number {

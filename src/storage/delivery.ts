@@ -14,7 +14,13 @@ import {
   fittingDeadLetter,
 } from "../envelope/mod.ts";
 import type { Position, StoredRecord } from "./log.ts";
-import { type Handler, type HandlerContext, ReceivedMessage, RetryLater } from "./message.ts";
+import {
+  type Handler,
+  type HandlerContext,
+  PayloadRefusal,
+  ReceivedMessage,
+  RetryLater,
+} from "./message.ts";
 
 /** How messages are handed to a handler. */
 export interface DeliveryOptions {
@@ -137,6 +143,7 @@ export class Delivery {
     let error = failure;
     let spent = 0;
     for (let attempt = 2; !this.#signal.aborted; attempt++) {
+      if (error instanceof PayloadRefusal) return this.#refuse(record, error.cause, spent);
       const held = error instanceof RetryLater;
       if (!held && spent >= maxRetries) {
         return this.#giveUp(record, spent, messageOf(error));
@@ -164,11 +171,11 @@ export class Delivery {
   }
 
   /** A payload that its schema refuses will not get better by being delivered again. */
-  #refuse(record: DecodedRecord, error: unknown): Promise<boolean> {
+  #refuse(record: DecodedRecord, error: unknown, retries = 0): Promise<boolean> {
     const reason = error instanceof PayloadInvalidError
       ? error.message
       : `the schema of "${record.payloadType}" failed: ${messageOf(error)}`;
-    return this.#giveUp(record, 0, reason);
+    return this.#giveUp(record, retries, reason);
   }
 
   async #giveUp(record: DecodedRecord, retries: number, lastError: string): Promise<boolean> {

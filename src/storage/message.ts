@@ -1,3 +1,4 @@
+import { messageOf } from "../base/mod.ts";
 import type { DecodedRecord } from "../envelope/mod.ts";
 import type { Position } from "./log.ts";
 
@@ -86,6 +87,20 @@ export class ReceivedMessage implements Message {
       position: this.position,
       attempt: this.attempt,
     };
+  }
+}
+
+/**
+ * Thrown by what stands before a handler when a payload is none: it will not get better by being
+ * delivered again. `cause` is what the schema said.
+ */
+export class PayloadRefusal extends Error {
+  /** The name of the class. */
+  override readonly name = "PayloadRefusal";
+
+  /** @param cause What the schema said. */
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause });
   }
 }
 

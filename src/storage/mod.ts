@@ -30,6 +30,7 @@ export {
   type Handler,
   type HandlerContext,
   type Message,
+  PayloadRefusal,
   ReceivedMessage,
   RetryLater,
 } from "./message.ts";

@@ -15,6 +15,8 @@ export interface SubscriberOptions extends Omit<DeliveryOptions, "channel"> {
   readonly cursorFlushMs: number;
   /** Bytes of backlog beyond which a warning is logged; 0 for never. */
   readonly lagWarnBytes: number;
+  /** Called when delivery has ended. */
+  readonly closed?: (() => void) | undefined;
 }
 
 /** What a subscriber has done since it began. */
@@ -126,7 +128,11 @@ export class Subscriber implements AsyncDisposable {
     patience.cancel();
     this.#released = true;
     this.#reader.close();
-    await this.#cursor.close();
+    try {
+      await this.#cursor.close();
+    } finally {
+      this.#options.closed?.();
+    }
   }
 
   get #closed(): boolean {

@@ -1,0 +1,41 @@
+import type { EncodeOptions } from "../../envelope/mod.ts";
+import { type PipeChain, PipeMessage, type PipeMessageChange } from "../../pipes/mod.ts";
+import type { MessageSource } from "./message_source.ts";
+
+/** A message around a messenger, as its pipes see it. */
+export class ChannelMessage extends PipeMessage {
+  readonly #chain: PipeChain;
+
+  /**
+   * @param chain The chain that it travels along.
+   * @param channel Where it goes, or comes from.
+   * @param type The payload type.
+   * @param value The payload.
+   * @param source What it was before pipes changed it.
+   */
+  constructor(
+    chain: PipeChain,
+    readonly channel: string,
+    readonly type: string,
+    readonly value: unknown,
+    readonly source: MessageSource,
+  ) {
+    super(chain);
+    this.#chain = chain;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.source.headers;
+  }
+
+  /** What its record says beside channel, type and payload. */
+  get encodeOptions(): EncodeOptions | undefined {
+    return this.source.encodeOptions;
+  }
+
+  with(value: unknown, change: PipeMessageChange = {}): ChannelMessage {
+    const { channel = this.channel, type = this.type, headers } = change;
+    const source = headers === undefined ? this.source : this.source.with(headers);
+    return new ChannelMessage(this.#chain, channel, type, value, source);
+  }
+}
