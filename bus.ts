@@ -51,6 +51,8 @@ export {
   ReplyOverflowError,
   RequestTimeoutError,
   type SentRequest,
+  SqliteBus,
+  type SqliteBusOptions,
   subject,
   type SubjectSchemas,
   TransportBus,

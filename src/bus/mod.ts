@@ -33,6 +33,7 @@ export {
 } from "./errors.ts";
 export { InMemoryBus, type InMemoryBusOptions } from "./in_memory_bus.ts";
 export { openBus } from "./open_bus.ts";
+export { SqliteBus, type SqliteBusOptions } from "./sqlite_bus.ts";
 export { validateSubject } from "./subject_name.ts";
 export type {
   BusTransport,

@@ -19,13 +19,22 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       return new InMemoryBus({ ...options, ...(rest === "" ? {} : { name: rest }) });
     },
   },
+  sqlite: {
+    form: "sqlite:PATH",
+    async open(url, rest, options) {
+      const path = rest.replace(/^\/\//, "");
+      if (path === "") throw new InvalidBusUrlError(url, "it names no file; give sqlite:PATH");
+      const { SqliteBus } = await import("./sqlite_bus.ts");
+      return await SqliteBus.open(path, options);
+    },
+  },
 };
 
 /**
  * Opens the bus that a URL names, so that a program changes its transport by configuration. The transport's
  * own code is loaded only here.
  *
- * @param url `memory:`, `memory:NAME`.
+ * @param url `memory:`, `memory:NAME`, `sqlite:PATH`.
  * @param options Logging, and how long closing may take.
  * @throws {InvalidBusUrlError} When the URL names no bus.
  *

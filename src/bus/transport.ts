@@ -100,11 +100,14 @@ export interface BusTransport {
    * @param take Takes a request. A promise says that there is no room for another one: a transport that
    * chooses when to fetch waits for it; what another one sends meanwhile is queued, up to 1,024 requests.
    * @param ended See `subscribe`.
+   * @param concurrency How many requests the server handles at the same time: those for which it has
+   * room are taken at once, and the rest left to others, where the transport can choose.
    */
   serve(
     subject: string,
     take: (request: IncomingRequest) => void | Promise<void>,
     ended: (error?: Error) => void,
+    concurrency: number,
   ): Promise<TransportSubscription>;
   /** Ends everything. Called once. */
   close(): Promise<void>;

@@ -221,7 +221,7 @@ export class TransportBus implements Bus {
     this.#servers.add(server);
     await this.#attach(
       server,
-      this.#transport.serve(subject, server.take, server.fail),
+      this.#transport.serve(subject, server.take, server.fail, concurrency),
       signal,
       () => this.#closeQuietly(server),
     );

@@ -1,0 +1,4 @@
+import { sqliteBackend } from "./backends/sqlite.ts";
+import { testBus } from "./suite.ts";
+
+testBus(sqliteBackend);
