@@ -3,6 +3,8 @@ import { ABNORMAL, type Transport, type TransportEvents } from "./transport.ts";
 
 /** Longest event that is put together; the gateway's frames are far shorter. */
 const MAX_EVENT_CHARS = 16 * 1024 * 1024;
+/** Frames that one request brings. */
+const MAX_FRAMES = 64;
 
 /**
  * Opens a stream of server-sent events for what arrives, and posts what is sent: one request at a
@@ -14,7 +16,7 @@ export function openSse(fetcher: typeof fetch, url: URL, events: TransportEvents
   const stream = new URL(url);
   stream.pathname = stream.pathname.replace(/\/$/, "") + "/sse";
   const inbound = new URL(stream);
-  let waiting: string[] = [];
+  const waiting: string[] = [];
   let posting = false;
   const end = (code: number, reason: string) => {
     if (signal.aborted) return;
@@ -26,8 +28,7 @@ export function openSse(fetcher: typeof fetch, url: URL, events: TransportEvents
   const post = async () => {
     posting = true;
     while (waiting.length > 0 && !signal.aborted) {
-      const frames = waiting;
-      waiting = [];
+      const frames = waiting.splice(0, MAX_FRAMES);
       const response = await fetcher(inbound, {
         method: "POST",
         headers: { "content-type": "application/json" },
