@@ -13,7 +13,7 @@ import {
 import type { ClientFrame, ServerFrame, WireEvent } from "./frames.ts";
 import { jsonCodec } from "./json_codec.ts";
 import { Keeper } from "./keeper.ts";
-import { type EventOptions, makeEvent, readData } from "./message.ts";
+import { type EventOptions, type GatewayMessage, makeEvent, readData } from "./message.ts";
 import { type GatewayClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import type { GapReason, StreamPosition } from "./positions.ts";
 import { Requests } from "./requests.ts";
@@ -72,6 +72,8 @@ export interface GatewayClientEvents {
     /** Why. */
     readonly reason: GapReason;
   };
+  /** A message that an administrator sent to this connection, on no channel. */
+  readonly direct: GatewayMessage;
   /** Something went wrong that ends nothing: a handler threw, a message did not fit its schema. */
   readonly error: unknown;
   /** The client is closed; the error says why. */
@@ -144,6 +146,7 @@ export class GatewayClient implements AsyncDisposable {
       },
       recovered: (channel, position) => this.#emitter.emit("recovered", { channel, position }),
       gap: (channel, reason) => this.#emitter.emit("gap", { channel, reason }),
+      direct: (message) => this.#emitter.emit("direct", message),
       error: (error) => this.#report(error),
     });
     this.#keeper = new Keeper(this.#url, this.#options, () => this.#nextId(), {

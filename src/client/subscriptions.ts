@@ -37,6 +37,8 @@ export interface SubscriptionsHost {
   readonly requestTimeoutMs: number;
   recovered(channel: string, position: StreamPosition | undefined): void;
   gap(channel: string, reason: GapReason): void;
+  /** A message for this connection alone. */
+  direct(message: GatewayMessage): void;
   error(error: unknown): void;
 }
 
@@ -173,6 +175,7 @@ export class Subscriptions {
       return;
     }
     const { channel, offset } = message;
+    if (channel === "") return this.#host.direct(message);
     const exact = this.#entries.get(channel);
     if (exact !== undefined) {
       if (offset > 0 && exact.position) exact.position = { ...exact.position, offset };
