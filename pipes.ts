@@ -1,17 +1,55 @@
 /**
  * Pipes: middleware that sees every message twice, on its way out of the program and on its way in.
- * The same pipes work around a `Messenger` and in the typed broker of this module.
+ * The same pipes work around a `Messenger` and in the {@linkcode MessageBroker}, which carries registered
+ * types of message over WebSockets.
+ *
+ * ```ts
+ * import { defineMessage, MessageBroker } from "@keyop/messenger/pipes";
+ *
+ * const Word = defineMessage<{ word: string }>({ code: 10, name: "Word" });
+ * await using server = new MessageBroker({
+ *   messages: [Word],
+ *   onMessage: (_connection, message) => console.log(message.value),
+ * });
+ * const { url } = await server.serve({ port: 0 });
+ *
+ * await using client = new MessageBroker({ messages: [Word] });
+ * await client.connect(url);
+ * await client.send(Word({ word: "Hello" }));
+ * ```
  *
  * @module
  */
-export { MessengerError } from "./src/base/mod.ts";
 export {
+  type Clock,
+  type LogFields,
+  type Logger,
+  MessengerError,
+  PayloadInvalidError,
+  type Random,
+  type Timer,
+} from "./src/base/mod.ts";
+export {
+  type BrokerOptions,
+  type BrokerStats,
+  ConnectFailedError,
+  type Connection,
   ConnectionClosedError,
+  type ConnectOptions,
+  type ConnectTls,
+  defineMessage,
   DuplicateMessageCodeError,
+  type EncodingName,
+  firstOf,
   InvalidConfigError,
   InvalidEncodingError,
   InvalidMessageCodeError,
+  MessageBroker,
+  type MessageDefinition,
+  type MessageOptions,
+  type MessageType,
   NoConnectionsError,
+  type Pattern,
   Pipe,
   PipeChain,
   type PipeConnection,
@@ -20,4 +58,18 @@ export {
   PipeMessage,
   type PipeMessageChange,
   type PipeSendOptions,
+  publish,
+  random,
+  roundRobin,
+  type ServeInfo,
+  type ServeOptions,
+  type ServeTls,
+  type TypedMessage,
 } from "./src/pipes/mod.ts";
+export type {
+  ParseFunction,
+  PayloadSchema,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./src/registry/mod.ts";

@@ -14,11 +14,18 @@ interface Suite {
   readonly doc?: boolean;
 }
 
+/** What a broker needs: loopback, and what the WebSocket library reads. */
+const BROKER = [
+  "--allow-net=127.0.0.1,localhost",
+  "--allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE",
+];
+
 const SUITES: readonly Suite[] = [
   { name: "envelope", paths: ["tests/envelope"], permissions: "nothing" },
   { name: "registry", paths: ["tests/registry"], permissions: "nothing" },
   { name: "dedup", paths: ["tests/dedup"], permissions: "nothing" },
   { name: "config", paths: ["tests/config"], permissions: "data" },
+  { name: "broker", paths: ["tests/broker"], permissions: BROKER },
   { name: "pipes", paths: ["tests/pipes"], permissions: "nothing" },
   { name: "storage", paths: ["tests/storage"], permissions: "storage" },
   { name: "audit", paths: ["tests/audit"], permissions: "data" },

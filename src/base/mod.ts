@@ -1,8 +1,9 @@
 /**
- * What every room may use: errors, logging, time, randomness, names. Needs no permission.
+ * What every room may use: errors, logging, time, randomness, names, addresses. Needs no permission.
  *
  * @module
  */
+export { type Address, formatAddress, isLoopback, parseAddress } from "./address.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export * from "./errors.ts";
 export { type Clock, delay, systemClock, type Timer } from "./clock.ts";

@@ -1,5 +1,12 @@
-import { ConfigError, isValidName, messageOf, quote, type Timer } from "../base/mod.ts";
-import { isLoopback, parseAddress } from "../sockets/mod.ts";
+import {
+  ConfigError,
+  isLoopback,
+  isValidName,
+  messageOf,
+  parseAddress,
+  quote,
+  type Timer,
+} from "../base/mod.ts";
 import { CloseCode } from "./close_codes.ts";
 import type { FederationContext } from "./context.ts";
 import { peerCursorName } from "./cursor_names.ts";

@@ -1,5 +1,5 @@
-import { type Clock, quote } from "../base/mod.ts";
-import { dialSocket, formatAddress, parseAddress } from "../sockets/mod.ts";
+import { type Clock, formatAddress, parseAddress, quote } from "../base/mod.ts";
+import { dialSocket } from "../sockets/mod.ts";
 import type { Link } from "./link.ts";
 import type { Credentials, TlsVersion } from "./ports.ts";
 import { WebSocketLink } from "./websocket_link.ts";

@@ -1,5 +1,12 @@
-import { type Clock, HubListenError, type Logger, messageOf } from "../base/mod.ts";
-import { type Address, formatAddress, listenForSockets } from "../sockets/mod.ts";
+import {
+  type Address,
+  type Clock,
+  formatAddress,
+  HubListenError,
+  type Logger,
+  messageOf,
+} from "../base/mod.ts";
+import { listenForSockets } from "../sockets/mod.ts";
 import type { Link } from "./link.ts";
 import type { Credentials, TlsVersion } from "./ports.ts";
 import { WebSocketLink } from "./websocket_link.ts";

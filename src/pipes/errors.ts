@@ -109,3 +109,26 @@ export class NoConnectionsError extends MessengerError {
     super("no_connections", "Cannot send: nobody is connected");
   }
 }
+
+/** There is no connection to the server. */
+export class ConnectFailedError extends MessengerError {
+  /** The name of the class. */
+  override readonly name = "ConnectFailedError";
+  /** The server's URL. */
+  readonly url: string;
+  /** HTTP status of a server that refused: 503 when it has no room; undefined when none answered. */
+  readonly status: number | undefined;
+  /**
+   * Makes the error.
+   *
+   * @param url The server's URL.
+   * @param reason Why, and what to do.
+   * @param status HTTP status of the refusal.
+   * @param options The error that caused this one.
+   */
+  constructor(url: string, reason: string, status?: number, options?: ErrorOptions) {
+    super("connect_failed", `Cannot connect to ${url}: ${reason}`, options);
+    this.url = url;
+    this.status = status;
+  }
+}

@@ -1,3 +1,4 @@
+import type { MessageDefinition } from "./define_message.ts";
 import { chainOfMessage, type PipeMessage, type PipeMessageChange } from "./pipe_message.ts";
 
 /** The other end, as a pipe sees it. */
@@ -58,6 +59,11 @@ export interface PipeHost {
  * ```
  */
 export abstract class Pipe {
+  /** The types of its own messages, which a broker registers like those of its user. */
+  get messages(): readonly MessageDefinition[] {
+    return [];
+  }
+
   /**
    * A message on its way in. Passes it on to the next pipe, or to the handler.
    *

@@ -6,8 +6,14 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { type Clock, type Logger, messageOf, type Timer } from "../base/mod.ts";
-import { type Address, formatAddress } from "./address.ts";
+import {
+  type Address,
+  type Clock,
+  formatAddress,
+  type Logger,
+  messageOf,
+  type Timer,
+} from "../base/mod.ts";
 import type { ServerCredentials, SocketPeer, TlsVersion } from "./credentials.ts";
 import { certificateName } from "./peer_certificate.ts";
 

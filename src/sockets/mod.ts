@@ -5,7 +5,6 @@
  *
  * @module
  */
-export { type Address, formatAddress, isLoopback, parseAddress } from "./address.ts";
 export type {
   ClientCredentials,
   ServerCredentials,

@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLessOrEqual, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Backoff } from "../../src/base/mod.ts";
+import { Backoff, formatAddress, isLoopback, parseAddress } from "../../src/base/mod.ts";
 import {
   encodeName,
   federationLimits,
@@ -9,7 +9,6 @@ import {
   retryAfter,
   ThrottledLog,
 } from "../../src/federation/mod.ts";
-import { formatAddress, isLoopback, parseAddress } from "../../src/sockets/mod.ts";
 import { PeerPolicy } from "../../src/federation/peer_policy.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { RecordingLogger } from "../helpers/recording_logger.ts";

@@ -1,0 +1,110 @@
+// @ts-types="@types/ws"
+import type { WebSocket } from "ws";
+import process from "node:process";
+import type { Socket } from "node:net";
+import { messageOf } from "../base/mod.ts";
+import type { AcceptedSocket, DialledSocket, SocketPeer } from "../sockets/mod.ts";
+import { CloseCode } from "./close_codes.ts";
+import { cutReason, type MessageSocket, type MessageSocketListener } from "./message_socket.ts";
+
+const SEND_OPTIONS = { binary: true };
+/** Bytes that may wait for a peer that pings. */
+const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
+const decoder = new TextDecoder();
+
+/** A socket of the `ws` library, accepted or dialled. */
+export class WsSocket implements MessageSocket {
+  readonly peer: SocketPeer;
+  readonly #websocket: WebSocket;
+  readonly #connection: Socket;
+  readonly #sent: () => void;
+  readonly #uncork: () => void;
+  #listener: MessageSocketListener | undefined;
+  #pending = 0;
+  #isCorked = false;
+
+  /** @param socket An open WebSocket that is paused. */
+  constructor(socket: AcceptedSocket | DialledSocket) {
+    const { websocket, connection, peer } = socket;
+    this.peer = peer;
+    this.#websocket = websocket;
+    this.#connection = connection;
+    this.#sent = () => {
+      this.#pending--;
+      this.#listener?.flushed();
+    };
+    this.#uncork = () => {
+      this.#isCorked = false;
+      connection.uncork();
+    };
+    websocket.binaryType = "nodebuffer";
+    // Without anybody who listens, an error would end the process.
+    websocket.on("error", () => {});
+  }
+
+  /** Messages that the network has not taken yet. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Begins to tell. */
+  listen(listener: MessageSocketListener): void {
+    const websocket = this.#websocket;
+    this.#listener = listener;
+    websocket.on("message", (data: Uint8Array, isBinary: boolean) => {
+      if (isBinary) listener.message(data);
+      else listener.text();
+    });
+    websocket.on("error", (error: Error & { code?: string }) => {
+      if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
+        listener.broken(CloseCode.tooBig, "a message is too big");
+      } else {
+        listener.broken(CloseCode.badProtocol, messageOf(error));
+      }
+    });
+    websocket.on("ping", () => {
+      // Each is answered by the library; a peer that pings and never reads would fill the memory.
+      if (websocket.bufferedAmount > UNREAD_BYTES_MAX) {
+        listener.broken(CloseCode.tooSlow, "pings are sent whose answers are not read");
+      }
+    });
+    websocket.on("close", (code: number, reason: Uint8Array) => {
+      listener.closed(code, decoder.decode(reason));
+    });
+    websocket.resume();
+  }
+
+  /** Sends a message. */
+  send(bytes: Uint8Array<ArrayBuffer>): void {
+    // While one is on its way, those that follow in the same turn go out with one system call.
+    if (this.#pending++ > 0 && !this.#isCorked) {
+      this.#isCorked = true;
+      this.#connection.cork();
+      process.nextTick(this.#uncork);
+    }
+    this.#websocket.send(bytes, SEND_OPTIONS, this.#sent);
+  }
+
+  /** Holds incoming messages back. */
+  pause(): boolean {
+    this.#websocket.pause();
+    return true;
+  }
+
+  /** Lets them come again. */
+  resume(): void {
+    this.#websocket.resume();
+  }
+
+  /** Begins to end the connection. */
+  close(code: number, reason: string): void {
+    this.#websocket.close(code, cutReason(reason));
+    // The peer's answer has to be read, or the socket would wait for it in vain.
+    this.#websocket.resume();
+  }
+
+  /** Cuts the connection. */
+  terminate(): void {
+    this.#websocket.terminate();
+  }
+}
