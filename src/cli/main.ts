@@ -40,6 +40,11 @@ const PROGRAM: Program = {
         load: async () => (await import("./status.ts")).status,
       },
       {
+        name: "verify",
+        summary: "Read every byte of a data directory and tell what is damaged",
+        load: async () => (await import("./verify.ts")).verify,
+      },
+      {
         name: "version",
         summary: "Print the version",
         load: async () => (await import("./version.ts")).version,

@@ -37,6 +37,13 @@ export {
 export type { DeliveryOptions } from "./delivery.ts";
 export { Subscriber, type SubscriberOptions, type SubscriberStats } from "./subscriber.ts";
 export {
+  type ChannelCheck,
+  type Finding,
+  type FindingWeight,
+  verifyChannel,
+  type VerifyOptions,
+} from "./verify.ts";
+export {
   ChannelTail,
   type ChannelView,
   DataDirView,
