@@ -92,6 +92,7 @@ export {
   type Surroundings,
   type TlsConfig,
   type TlsVersion,
+  type TrimOptions,
   validateConfig,
   withCorrelationId,
   withServiceName,

@@ -34,6 +34,7 @@ import type {
   StoredMessage,
   SubscribeOptions,
   Subscription,
+  TrimOptions,
 } from "./types.ts";
 
 const MIB = 1024 * 1024;
@@ -369,12 +370,13 @@ export class Messenger implements AsyncDisposable {
    *
    * @param channel The channel; nothing happens when there is none.
    * @param before The first position to keep.
+   * @param options Whether the file that is being written goes as well.
    * @throws {InvalidChannelNameError} When the name is none.
    * @throws {MessengerClosedError} After `close`.
    * @throws {StorageError} When the position lies past the end, or the files could not be deleted.
    */
-  async trim(channel: string, before: Position): Promise<void> {
-    await (await this.#existing(channel))?.trim(before);
+  async trim(channel: string, before: Position, options: TrimOptions = {}): Promise<void> {
+    await (await this.#existing(channel))?.trim(before, options.sealNow);
   }
 
   /** What the messenger knows of itself: channels, subscribers, links. */

@@ -48,4 +48,5 @@ export type {
   StoredMessage,
   SubscribeOptions,
   Subscription,
+  TrimOptions,
 } from "./types.ts";

@@ -94,6 +94,16 @@ export interface StoredMessage<T = unknown> extends Message<T> {
   readonly next: Position;
 }
 
+/** Options of `trim`. */
+export interface TrimOptions {
+  /**
+   * Whether the file that is being written goes as well, when all of it is given up. It costs a sync
+   * and a new file; without it the file goes once it has grown and more is published.
+   * @default {false}
+   */
+  readonly sealNow?: boolean;
+}
+
 /** What is kept of a channel. */
 export interface ChannelInfo {
   /** The channel's name. */

@@ -147,14 +147,14 @@ export class FileChannelLog implements ChannelLog, ReadSource {
     });
   }
 
-  async trim(before: Position): Promise<void> {
+  async trim(before: Position, sealNow = false): Promise<void> {
     if (before > this.end) {
       throw new StorageError(
         `Cannot trim channel "${this.channel}" before ${before}: it ends at ${this.end}`,
       );
     }
-    await Promise.resolve();
     try {
+      if (sealNow && before === this.end) await this.#commit.roll();
       while (this.segments.length > 1) {
         const [oldest] = this.segments;
         if (oldest!.start + oldest!.size > before) break;

@@ -114,12 +114,28 @@ export class GroupCommit {
     }
   }
 
+  /** Begins a new segment as soon as nothing is being written. */
+  async roll(): Promise<void> {
+    await this.#untilIdle();
+    this.#busy = true;
+    try {
+      await this.#options.segments.roll();
+    } finally {
+      this.#release();
+    }
+  }
+
   /** Writes out what is pending; gives up on a disk that refuses for five seconds. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#periodicSync.close();
     const patience = this.#options.clock.after(CLOSE_PATIENCE_MS, () => this.#giveUp.abort());
+    await this.#untilIdle();
+    patience.cancel();
+  }
+
+  async #untilIdle(): Promise<void> {
     while (this.#busy || this.#gathering.count > 0 || this.#waiting.length > 0) {
       if (this.#idle === undefined) {
         this.#idle = Promise.withResolvers();
@@ -127,7 +143,6 @@ export class GroupCommit {
       }
       await this.#idle.promise;
     }
-    patience.cancel();
   }
 
   /** The record as text; throws when it cannot be appended. */

@@ -128,9 +128,11 @@ export interface ChannelLog {
    * Gives up the records before a position, whoever has not read them. It may keep some of them: a
    * log that is trimmed as it is consumed stays within a few MiB of what is not yet consumed.
    *
+   * @param before First position to keep.
+   * @param sealNow Whether to spare no effort: when all records are given up, none is kept.
    * @throws {StorageError} When the position lies past the end, or the records could not be deleted.
    */
-  trim(before: Position): Promise<void>;
+  trim(before: Position, sealNow?: boolean): Promise<void>;
   /** What is known of the log. */
   stats(): LogStats;
 }

@@ -323,6 +323,20 @@ const LOG_CASES: readonly LogCase[] = [
     assertEquals(await readAll(log, log.end), []);
   }),
 
+  onLog(
+    "trim of all there is, at once, leaves nothing, whatever is being appended",
+    async (log) => {
+      await log.append("a", () => undefined);
+      const appending = Promise.all([log.append("b", () => {}), log.append("c", () => {})]);
+      await appending;
+      await log.trim(log.end, true);
+      assertEquals([log.stats().bytes, log.start], [0, log.end]);
+      const [position] = await log.appendAll(["d"]);
+      assertEquals(position, log.start);
+      assertEquals(await readTexts(log), ["d"]);
+    },
+  ),
+
   onLog("trim refuses a position past the end and gives up nothing", async (log) => {
     await log.append("a", () => undefined);
     await assertRejects(() => log.trim(log.end + 1), StorageError, "it ends at");
