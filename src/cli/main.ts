@@ -40,6 +40,11 @@ const PROGRAM: Program = {
         load: async () => (await import("./status.ts")).status,
       },
       {
+        name: "dlq",
+        summary: "Look at dead letters, publish them again, delete them",
+        load: async () => (await import("./dlq.ts")).dlq,
+      },
+      {
         name: "verify",
         summary: "Read every byte of a data directory and tell what is damaged",
         load: async () => (await import("./verify.ts")).verify,
