@@ -1,0 +1,209 @@
+import type { Buffer } from "node:buffer";
+import { type Logger, messageOf } from "../base/mod.ts";
+import type { RedisConnections } from "./redis_connections.ts";
+import { RedisReplies } from "./redis_replies.ts";
+import { type ScriptedRedis, withScripts } from "./redis_scripts.ts";
+import { RedisServing } from "./redis_serving.ts";
+import { RedisStreams } from "./redis_streams.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  encodeReply,
+  encodeRequest,
+  type StoredRequest,
+} from "./redis_wire.ts";
+import { RunningRequests } from "./running_requests.ts";
+import type {
+  BusTransport,
+  Frame,
+  IncomingRequest,
+  OutgoingRequest,
+  ReplyFrame,
+  SentRequest,
+  TransportSubscription,
+} from "./transport.ts";
+
+/** Requests of one subject that may wait for a server. */
+const WAITING_REQUESTS_MAX = 10_000;
+/** Replies that may wait for one caller. */
+const WAITING_REPLIES_MAX = 10_000;
+/** How long replies wait for a caller that is gone. */
+const REPLIES_EXPIRE_MS = 60_000;
+
+/** Carries a bus over Redis: pub/sub for streams, lists for requests and replies. */
+export class RedisTransport implements BusTransport {
+  readonly name = "redis";
+  readonly maxPayloadBytes: number;
+  readonly #connections: RedisConnections;
+  readonly #commands: ScriptedRedis;
+  readonly #logger: Logger;
+  readonly #prefix: string;
+  readonly #streams: RedisStreams;
+  readonly #replies: RedisReplies;
+  /** Milliseconds by which the clock here is ahead of the server's. */
+  readonly #aheadMs: number;
+
+  private constructor(
+    connections: RedisConnections,
+    commands: ScriptedRedis,
+    aheadMs: number,
+    options: { prefix: string; maxPayloadBytes: number; logger: Logger },
+  ) {
+    this.#connections = connections;
+    this.#commands = commands;
+    this.#aheadMs = aheadMs;
+    this.#logger = options.logger;
+    this.#prefix = options.prefix;
+    this.maxPayloadBytes = options.maxPayloadBytes;
+    this.#streams = new RedisStreams(connections, options.logger);
+    const key = `${options.prefix}replies:${crypto.randomUUID()}`;
+    this.#replies = new RedisReplies(connections, key, options.logger);
+  }
+
+  /** Connects. */
+  static async open(
+    connections: RedisConnections,
+    options: { prefix: string; maxPayloadBytes: number; logger: Logger },
+  ): Promise<RedisTransport> {
+    const commands = withScripts(await connections.open("commands"));
+    const [seconds, micros] = await commands.time();
+    const aheadMs = Date.now() - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
+    return new RedisTransport(connections, commands, aheadMs, options);
+  }
+
+  async publish(subject: string, frame: Frame): Promise<void> {
+    try {
+      await this.#commands.publish(this.#key("stream", subject), encodeMessage(frame));
+    } catch (error) {
+      throw this.#connections.failed(error);
+    }
+  }
+
+  async subscribe(
+    subject: string,
+    deliver: (frame: Frame) => void | Promise<void>,
+  ): Promise<TransportSubscription> {
+    const listening = await this.#streams.listen(
+      this.#key("stream", subject),
+      (bytes) => void deliver(decodeMessage(bytes)),
+    );
+    return {
+      get dropped() {
+        return listening.gaps;
+      },
+      close: () => listening.close(),
+    };
+  }
+
+  async request(
+    subject: string,
+    request: OutgoingRequest,
+    onReply: (frame: ReplyFrame) => void | Promise<void>,
+  ): Promise<SentRequest> {
+    await this.#replies.start();
+    const id = this.#replies.expect(onReply);
+    const key = this.#key("requests", subject);
+    const entry = encodeRequest(id, this.#replies.key, request);
+    const timeoutMs = Math.max(1, Math.ceil(request.deadline - Date.now()));
+    try {
+      if (await this.#commands.busAsk(key, entry, timeoutMs, WAITING_REQUESTS_MAX) === 0) {
+        throw this.#connections.error(
+          `${WAITING_REQUESTS_MAX} requests on ${subject} wait already; start more servers`,
+        );
+      }
+    } catch (error) {
+      this.#replies.forget(id);
+      throw this.#connections.failed(error);
+    }
+    return { cancel: () => this.#cancel(subject, key, id, entry) };
+  }
+
+  async serve(
+    subject: string,
+    take: (request: IncomingRequest) => void | Promise<void>,
+  ): Promise<TransportSubscription> {
+    const running = new RunningRequests();
+    const cancels = await this.#streams.listen(
+      this.#key("cancel", subject),
+      (bytes) => running.cancel(bytes.toString()),
+    );
+    const serving = await RedisServing.start({
+      connections: this.#connections,
+      commands: this.#commands,
+      key: this.#key("requests", subject),
+      logger: this.#logger,
+      take: (request) => {
+        const deadline = request.deadline + this.#aheadMs;
+        if (deadline > Date.now()) return take(this.#incoming(request, deadline, running));
+      },
+    }).catch(async (error) => {
+      await cancels.close();
+      throw error;
+    });
+    return {
+      dropped: 0,
+      close: async () => {
+        await serving.close();
+        await cancels.close();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#commands.status === "ready") {
+      await this.#commands.del(this.#replies.key).catch(() => {});
+    }
+    this.#connections.closeAll();
+    await this.#replies.ended();
+  }
+
+  #key(kind: "stream" | "requests" | "cancel", subject: string): string {
+    return `${this.#prefix}${kind}:${subject}`;
+  }
+
+  #cancel(subject: string, key: string, id: string, entry: Buffer): void {
+    const { isForgotten, hasReplies } = this.#replies.forget(id);
+    if (isForgotten || this.#commands.status !== "ready") return;
+    const ignore = () => {};
+    if (!hasReplies) this.#commands.busRetract(key, entry).catch(ignore);
+    this.#commands.publish(this.#key("cancel", subject), `${this.#replies.key} ${id}`).catch(
+      ignore,
+    );
+  }
+
+  #incoming(request: StoredRequest, deadline: number, running: RunningRequests): IncomingRequest {
+    const { id, to, data, headers } = request;
+    const key = `${to} ${id}`;
+    return {
+      data,
+      headers,
+      deadline,
+      cancelled: running.start(key, deadline),
+      reply: async (frame) => {
+        if (frame.kind !== "data") running.finish(key);
+        if (await this.#answer(to, encodeReply(id, frame), deadline)) return;
+        // Nobody fetches them: the caller is gone.
+        running.cancel(key);
+        throw this.#connections.error(`${WAITING_REPLIES_MAX} replies wait for the caller already`);
+      },
+    };
+  }
+
+  async #answer(to: string, entry: Buffer, deadline: number): Promise<boolean> {
+    for (;;) {
+      try {
+        return await this.#commands.busAnswer(
+          to,
+          entry,
+          REPLIES_EXPIRE_MS,
+          WAITING_REPLIES_MAX,
+        ) === 1;
+      } catch (error) {
+        const isOver = this.#connections.isClosed || Date.now() >= deadline;
+        if (isOver || this.#commands.status === "ready") throw this.#connections.failed(error);
+        this.#logger.debug("waits with a reply for Redis", { error: messageOf(error) });
+        await this.#connections.whenReady(this.#commands);
+      }
+    }
+  }
+}
