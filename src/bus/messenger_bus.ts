@@ -1,5 +1,5 @@
 import { consoleLogger, systemClock } from "../base/mod.ts";
-import { Messenger, type MessengerOptions } from "../messenger/mod.ts";
+import type { Messenger, MessengerOptions } from "../messenger/mod.ts";
 import { MessengerTransport } from "./messenger_transport.ts";
 import { type BusOptions, TransportBus } from "./transport_bus.ts";
 
@@ -54,6 +54,7 @@ export class MessengerBus extends TransportBus {
   ): Promise<MessengerBus> {
     const { messenger: messengerOptions, ...rest } = options;
     const { logger } = rest;
+    const { Messenger } = await import("../messenger/mod.ts");
     const messenger = await Messenger.open(configPath, {
       ...(logger !== undefined && { logger }),
       ...messengerOptions,

@@ -32,7 +32,11 @@ export {
   RequestTimeoutError,
 } from "./errors.ts";
 export { InMemoryBus, type InMemoryBusOptions } from "./in_memory_bus.ts";
+export { MessengerBus } from "./messenger_bus.ts";
+export { NatsBus, type NatsBusOptions } from "./nats_bus.ts";
+export type { NatsTls } from "./nats_tls.ts";
 export { openBus } from "./open_bus.ts";
+export { RedisBus, type RedisBusOptions } from "./redis_bus.ts";
 export { SqliteBus, type SqliteBusOptions } from "./sqlite_bus.ts";
 export { validateSubject } from "./subject_name.ts";
 export type {

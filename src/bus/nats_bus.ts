@@ -1,5 +1,5 @@
 import { consoleLogger } from "../base/mod.ts";
-import type { NatsTls } from "./nats_socket.ts";
+import type { NatsTls } from "./nats_tls.ts";
 import type { BusTransport } from "./transport.ts";
 import { type BusOptions, TransportBus } from "./transport_bus.ts";
 

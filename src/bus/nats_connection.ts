@@ -7,7 +7,8 @@ import {
 import { type Logger, messageOf } from "../base/mod.ts";
 import { BusConnectionError, withoutPassword } from "./errors.ts";
 import type { NatsBusOptions } from "./nats_bus.ts";
-import { NatsSocket, type NatsTls } from "./nats_socket.ts";
+import { NatsSocket } from "./nats_socket.ts";
+import type { NatsTls } from "./nats_tls.ts";
 import { NatsTransport } from "./nats_transport.ts";
 
 /**

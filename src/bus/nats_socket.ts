@@ -11,19 +11,10 @@ import {
   type ServerInfo,
   type Transport,
 } from "@nats-io/transport-node";
+import type { NatsTls } from "./nats_tls.ts";
 
 /** Longest greeting that is taken from a server. */
 const GREETING_BYTES_MAX = 64 * 1024;
-
-/** Certificates of a TLS connection, as PEM. */
-export interface NatsTls {
-  /** The authority that the server's certificate has to come from. */
-  readonly ca?: string;
-  /** The client's certificate. */
-  readonly cert?: string;
-  /** Its key. */
-  readonly key?: string;
-}
 
 /**
  * The NATS client's connection to a server. Unlike the client's own one it listens for errors at every
@@ -185,9 +176,10 @@ export class NatsSocket implements Transport {
   #follow(socket: Socket): void {
     if (this.#isDone || socket.destroyed) throw this.closeError ?? new Error("the server hung up");
     this.#isConnected = true;
-    socket.on("data", (chunk: Uint8Array) => {
+    socket.on("data", ({ buffer, byteOffset, length }: Uint8Array) => {
       this.#hasHeard = true;
-      this.#chunks.push(chunk);
+      // A plain view: parts of a Node buffer are Node buffers, whose copies share its bytes.
+      this.#chunks.push(new Uint8Array(buffer, byteOffset, length));
       this.#wake();
     });
     socket.on("drain", () => {

@@ -10,7 +10,8 @@ import { type Logger, messageOf } from "../base/mod.ts";
 import { BusConnectionError, NoResponderError, PayloadTooLargeError } from "./errors.ts";
 import { NatsSocket } from "./nats_socket.ts";
 import {
-  cancelSubject,
+  asksForMore,
+  controlSubject,
   fromNats,
   fromNatsReply,
   isNoResponder,
@@ -129,8 +130,7 @@ export class NatsTransport implements BusTransport {
     return Promise.resolve({
       cancel: () => {
         // What has been answered to the end is not here any more.
-        if (!this.#pending.delete(id) || !this.#protocol.connected) return;
-        this.#connection.publish(cancelSubject(subject), reply);
+        if (this.#pending.delete(id)) this.#tell(subject, `cancel ${reply}`);
       },
     });
   }
@@ -144,11 +144,13 @@ export class NatsTransport implements BusTransport {
     const requests = this.#listen(natsSubject(subject), { queue: "bus" }, (message) => {
       if (message.reply) void take(this.#incoming(subject, message, running));
     }, ended);
-    const cancels = this.#listen(cancelSubject(subject), {}, (message) => {
-      running.cancel(message.string());
+    const controls = this.#listen(controlSubject(subject), {}, (message) => {
+      const [what, to = ""] = message.string().split(" ", 2);
+      if (what === "cancel") running.cancel(to);
+      else if (what === "more") running.answer(to);
     }, () => {});
     await this.#flush();
-    return { dropped: 0, close: () => this.#leave([requests, cancels]) };
+    return { dropped: 0, close: () => this.#leave([requests, controls]) };
   }
 
   async close(): Promise<void> {
@@ -181,23 +183,33 @@ export class NatsTransport implements BusTransport {
 
   #incoming(subject: string, message: Msg, running: RunningRequests): IncomingRequest {
     const to = message.reply!;
-    const deadline = Date.now() + (timeoutOf(message) ?? TIMEOUT_DEFAULT_MS);
+    const timeoutMs = timeoutOf(message);
+    const isBus = timeoutMs !== undefined;
+    const deadline = Date.now() + (timeoutMs ?? TIMEOUT_DEFAULT_MS);
     return {
       ...fromNats(message),
       deadline,
       cancelled: running.start(to, deadline),
-      reply: (frame) => {
+      reply: async (frame) => {
         if (frame.kind !== "data") running.finish(to);
-        return this.#reply(subject, to, frame, deadline);
+        const asks = frame.kind === "data" && isBus && running.asks(to);
+        await this.#reply(subject, to, frame, deadline, asks);
+        if (asks) await running.untilRoom(to);
       },
     };
   }
 
-  async #reply(name: string, to: string, frame: ReplyFrame, deadline: number): Promise<void> {
+  async #reply(
+    name: string,
+    to: string,
+    frame: ReplyFrame,
+    deadline: number,
+    asks: boolean,
+  ): Promise<void> {
     while (!this.#protocol.connected && !this.#isClosing && Date.now() < deadline) {
       await this.#reconnected.wait();
     }
-    const { data, headers } = toNatsReply(frame);
+    const { data, headers } = toNatsReply(frame, asks);
     this.#send(name, to, data, { headers });
     this.#unseenBytes += data.length;
     if (this.#unseenBytes >= LOOK_EVERY_BYTES) await this.#whenSent();
@@ -220,7 +232,16 @@ export class NatsTransport implements BusTransport {
     }
     const frame = fromNatsReply(message);
     if (frame.kind !== "data") this.#pending.delete(id);
-    void pending.onReply(frame);
+    const full = pending.onReply(frame);
+    if (!asksForMore(message)) return;
+    const tell = () => this.#tell(pending.subject, `more ${message.subject}`);
+    if (full === undefined) tell();
+    else full.then(tell);
+  }
+
+  /** Tells the servers of a subject about a request that one of them has taken. */
+  #tell(subject: string, what: string): void {
+    if (this.#protocol.connected) this.#connection.publish(controlSubject(subject), what);
   }
 
   #listen(

@@ -10,7 +10,9 @@ const REPLY = "Bus-Reply";
 /** What NATS services say of a handler that failed. */
 const SERVICE_ERROR = "Nats-Service-Error";
 const SERVICE_ERROR_CODE = "Nats-Service-Error-Code";
-const RESERVED = new Set([TIMEOUT, REPLY, SERVICE_ERROR, SERVICE_ERROR_CODE]);
+/** Asks the caller to say when it has room for more replies. */
+const MORE = "Bus-More";
+const RESERVED = new Set([TIMEOUT, REPLY, MORE, SERVICE_ERROR, SERVICE_ERROR_CODE]);
 
 /** What a header's line carries as it is. */
 const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
@@ -23,9 +25,9 @@ export function natsSubject(subject: string): string {
   return subject.split(".").map((token) => token === "" ? "~" : token).join(".");
 }
 
-/** The NATS subject on which servers of a subject learn of callers that gave up. */
-export function cancelSubject(subject: string): string {
-  return `~cancel.${natsSubject(subject)}`;
+/** The NATS subject on which servers learn what callers say of their requests. */
+export function controlSubject(subject: string): string {
+  return `~bus.${natsSubject(subject)}`;
 }
 
 /** Headers as NATS carries them; undefined when there are none. */
@@ -59,7 +61,10 @@ export function isNoResponder(message: Msg): boolean {
 }
 
 /** A reply as NATS carries it: the only one is plain, so that any NATS client understands it. */
-export function toNatsReply(frame: ReplyFrame): { data: Uint8Array; headers?: MsgHdrs } {
+export function toNatsReply(
+  frame: ReplyFrame,
+  asks: boolean,
+): { data: Uint8Array; headers?: MsgHdrs } {
   if (frame.kind === "last") return { data: frame.data };
   const headers = new MsgHdrsImpl();
   if (frame.kind === "error") {
@@ -69,7 +74,13 @@ export function toNatsReply(frame: ReplyFrame): { data: Uint8Array; headers?: Ms
     return { data: new TextEncoder().encode(text), headers };
   }
   headers.append(REPLY, frame.kind);
+  if (asks) headers.append(MORE, "1");
   return { data: frame.kind === "data" ? frame.data : new Uint8Array(), headers };
+}
+
+/** Whether the server waits to hear that the caller has room for more replies. */
+export function asksForMore(message: Msg): boolean {
+  return message.headers?.has(MORE) ?? false;
 }
 
 /** A reply as the bus takes it. One without headers, of any NATS client, is the only one. */

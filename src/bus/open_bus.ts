@@ -1,6 +1,7 @@
-import { quote } from "../base/mod.ts";
+import { messageOf, quote } from "../base/mod.ts";
 import type { Bus } from "./bus.ts";
 import { InvalidBusUrlError } from "./errors.ts";
+import type { NatsTls } from "./nats_tls.ts";
 import type { BusOptions } from "./transport_bus.ts";
 
 /** A way to open a bus, loaded when it is used: nobody loads a client of a server to use a file. */
@@ -28,13 +29,27 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       return await SqliteBus.open(path, options);
     },
   },
+  nats: { form: "nats://HOST:PORT", open: openNats },
+  tls: { form: "tls://HOST:PORT", open: openNats },
+  redis: { form: "redis://HOST:PORT", open: openRedis },
+  rediss: { form: "rediss://HOST:PORT", open: openRedis },
+  messenger: {
+    form: "messenger:CONFIG.yaml",
+    async open(url, rest, options) {
+      if (rest === "") throw new InvalidBusUrlError(url, "name the messenger's configuration");
+      const { MessengerBus } = await import("./messenger_bus.ts");
+      return await MessengerBus.open(rest, options);
+    },
+  },
 };
 
 /**
  * Opens the bus that a URL names, so that a program changes its transport by configuration. The transport's
  * own code is loaded only here.
  *
- * @param url `memory:`, `memory:NAME`, `sqlite:PATH`.
+ * @param url `memory:`, `memory:NAME`, `sqlite:PATH`, `nats://host:port` (`tls://` insists on TLS; parameters `ca`, `cert`
+ *   and `key` are paths of PEM files), `redis://host:port/database` (`rediss://` for TLS, with the same
+ *   parameters), `messenger:config.yaml`. Users, passwords and tokens stand before an `@`.
  * @param options Logging, and how long closing may take.
  * @throws {InvalidBusUrlError} When the URL names no bus.
  *
@@ -56,4 +71,42 @@ export async function openBus(url: string, options: BusOptions = {}): Promise<Bu
     throw new InvalidBusUrlError(String(url), `${why}; give ${forms}`);
   }
   return await scheme.open(url, url.slice(colon + 1), options);
+}
+
+async function openNats(url: string, _rest: string, options: BusOptions): Promise<Bus> {
+  const { server, tls } = await certificatesOf(url);
+  const { NatsBus } = await import("./nats_bus.ts");
+  return await NatsBus.connect({
+    ...options,
+    servers: server,
+    ...(tls !== undefined && { tls }),
+  });
+}
+
+async function openRedis(url: string, _rest: string, options: BusOptions): Promise<Bus> {
+  const { server, tls } = await certificatesOf(url);
+  const { RedisBus } = await import("./redis_bus.ts");
+  return await RedisBus.connect(server, { ...options, ...(tls !== undefined && { tls }) });
+}
+
+const FILES = ["ca", "cert", "key"] as const;
+
+/** Reads the certificates that the parameters of a URL name. */
+async function certificatesOf(url: string): Promise<{ server: string; tls?: NatsTls }> {
+  const [server = "", query] = url.split("?", 2);
+  if (query === undefined) return { server };
+  const tls: { ca?: string; cert?: string; key?: string } = {};
+  for (const [name, path] of new URLSearchParams(query)) {
+    const file = FILES.find((known) => known === name);
+    if (file === undefined) {
+      throw new InvalidBusUrlError(url, `it has no parameter ${quote(name)}; give ca, cert, key`);
+    }
+    try {
+      tls[file] = await Deno.readTextFile(path);
+    } catch (error) {
+      const why = `cannot read ${name} from ${quote(path)}: ${messageOf(error)}`;
+      throw new InvalidBusUrlError(url, why, { cause: error });
+    }
+  }
+  return { server, tls };
 }

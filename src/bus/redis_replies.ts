@@ -13,6 +13,8 @@ const RETRY_MS = 200;
 
 interface Expected {
   readonly onReply: (frame: ReplyFrame) => void | Promise<void>;
+  /** Tells the server that there is room for more. */
+  readonly more: (id: string) => void;
   hasReplies: boolean;
 }
 
@@ -50,9 +52,9 @@ export class RedisReplies {
   }
 
   /** Expects replies. @returns The id of the request. */
-  expect(onReply: (frame: ReplyFrame) => void | Promise<void>): string {
+  expect(call: Pick<Expected, "onReply" | "more">): string {
     const id = (++this.#lastId).toString(36);
-    this.#expected.set(id, { onReply, hasReplies: false });
+    this.#expected.set(id, { ...call, hasReplies: false });
     return id;
   }
 
@@ -91,7 +93,10 @@ export class RedisReplies {
     if (expected === undefined) return;
     expected.hasReplies = true;
     if (reply.frame.kind !== "data") this.#expected.delete(reply.id);
-    // One caller that does not read holds up no other: what is too much for it is the bus's affair.
-    void expected.onReply(reply.frame);
+    // One caller that does not read holds up no other: its server waits for it.
+    const full = expected.onReply(reply.frame);
+    if (!reply.asks) return;
+    if (full === undefined) expected.more(reply.id);
+    else full.then(() => expected.more(reply.id));
   }
 }

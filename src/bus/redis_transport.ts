@@ -101,7 +101,8 @@ export class RedisTransport implements BusTransport {
     onReply: (frame: ReplyFrame) => void | Promise<void>,
   ): Promise<SentRequest> {
     await this.#replies.start();
-    const id = this.#replies.expect(onReply);
+    const more = (id: string) => this.#tell(subject, `more ${this.#replies.key} ${id}`);
+    const id = this.#replies.expect({ onReply, more });
     const key = this.#key("requests", subject);
     const entry = encodeRequest(id, this.#replies.key, request);
     const timeoutMs = Math.max(1, Math.ceil(request.deadline - Date.now()));
@@ -123,10 +124,11 @@ export class RedisTransport implements BusTransport {
     take: (request: IncomingRequest) => void | Promise<void>,
   ): Promise<TransportSubscription> {
     const running = new RunningRequests();
-    const cancels = await this.#streams.listen(
-      this.#key("cancel", subject),
-      (bytes) => running.cancel(bytes.toString()),
-    );
+    const controls = await this.#streams.listen(this.#key("control", subject), (bytes) => {
+      const [what, ...key] = bytes.toString().split(" ");
+      if (what === "cancel") running.cancel(key.join(" "));
+      else if (what === "more") running.answer(key.join(" "));
+    });
     const serving = await RedisServing.start({
       connections: this.#connections,
       commands: this.#commands,
@@ -137,14 +139,14 @@ export class RedisTransport implements BusTransport {
         if (deadline > Date.now()) return take(this.#incoming(request, deadline, running));
       },
     }).catch(async (error) => {
-      await cancels.close();
+      await controls.close();
       throw error;
     });
     return {
       dropped: 0,
       close: async () => {
         await serving.close();
-        await cancels.close();
+        await controls.close();
       },
     };
   }
@@ -157,18 +159,20 @@ export class RedisTransport implements BusTransport {
     await this.#replies.ended();
   }
 
-  #key(kind: "stream" | "requests" | "cancel", subject: string): string {
+  #key(kind: "stream" | "requests" | "control", subject: string): string {
     return `${this.#prefix}${kind}:${subject}`;
+  }
+
+  /** Tells the servers of a subject about a request that one of them has taken. */
+  #tell(subject: string, what: string): void {
+    this.#commands.publish(this.#key("control", subject), what).catch(() => {});
   }
 
   #cancel(subject: string, key: string, id: string, entry: Buffer): void {
     const { isForgotten, hasReplies } = this.#replies.forget(id);
     if (isForgotten || this.#commands.status !== "ready") return;
-    const ignore = () => {};
-    if (!hasReplies) this.#commands.busRetract(key, entry).catch(ignore);
-    this.#commands.publish(this.#key("cancel", subject), `${this.#replies.key} ${id}`).catch(
-      ignore,
-    );
+    if (!hasReplies) this.#commands.busRetract(key, entry).catch(() => {});
+    this.#tell(subject, `cancel ${this.#replies.key} ${id}`);
   }
 
   #incoming(request: StoredRequest, deadline: number, running: RunningRequests): IncomingRequest {
@@ -181,7 +185,10 @@ export class RedisTransport implements BusTransport {
       cancelled: running.start(key, deadline),
       reply: async (frame) => {
         if (frame.kind !== "data") running.finish(key);
-        if (await this.#answer(to, encodeReply(id, frame), deadline)) return;
+        const asks = frame.kind === "data" && running.asks(key);
+        if (await this.#answer(to, encodeReply({ id, asks, frame }), deadline)) {
+          return asks ? await running.untilRoom(key) : undefined;
+        }
         // Nobody fetches them: the caller is gone.
         running.cancel(key);
         throw this.#connections.error(`${WAITING_REPLIES_MAX} replies wait for the caller already`);

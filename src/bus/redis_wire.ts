@@ -47,21 +47,31 @@ export function decodeRequest(bytes: Buffer): StoredRequest | undefined {
   return { id, to, deadline, data: parts!.data, headers: headersOf(headers) };
 }
 
+/** A reply as Redis keeps it. */
+export interface StoredReply {
+  /** Names the request. */
+  readonly id: string;
+  /** Whether the server waits to hear that the caller has room for more. */
+  readonly asks: boolean;
+  readonly frame: ReplyFrame;
+}
+
 /** A reply. */
-export function encodeReply(id: string, frame: ReplyFrame): Buffer {
+export function encodeReply({ id, asks, frame }: StoredReply): Buffer {
   if (frame.kind === "error") return line({ id, kind: "error", message: frame.message });
-  const head = line({ id, kind: frame.kind });
+  const head = line({ id, kind: frame.kind, ...(asks && { asks }) });
   return frame.kind === "end" ? head : Buffer.concat([head, bufferOf(frame.data)]);
 }
 
 /** A reply; undefined when it is none. */
-export function decodeReply(bytes: Buffer): { id: string; frame: ReplyFrame } | undefined {
+export function decodeReply(bytes: Buffer): StoredReply | undefined {
   const parts = splitLine(bytes);
   const { id, kind, message } = parts?.head ?? {};
+  const asks = parts?.head.asks === true;
   if (typeof id !== "string") return;
-  if (kind === "end") return { id, frame: { kind } };
-  if (kind === "error") return { id, frame: { kind, message: String(message) } };
-  if (kind === "data" || kind === "last") return { id, frame: { kind, data: parts!.data } };
+  if (kind === "end") return { id, asks, frame: { kind } };
+  if (kind === "error") return { id, asks, frame: { kind, message: String(message) } };
+  if (kind === "data" || kind === "last") return { id, asks, frame: { kind, data: parts!.data } };
 }
 
 function line(head: unknown): Buffer {

@@ -1,8 +1,17 @@
+import { Room } from "./room.ts";
+
 const SWEEP_EVERY_MS = 10_000;
+/** After so many replies the caller is asked to say when it has room for more. */
+const ASK_EVERY_REPLIES = 256;
+/** How many such questions may be open: what is under way then still fits the caller's buffer. */
+const OPEN_QUESTIONS_MAX = 2;
 
 interface Running {
   readonly cancelled: AbortController;
   readonly deadline: number;
+  readonly room: Room;
+  replies: number;
+  openQuestions: number;
 }
 
 /** The requests that a server has taken and not answered to the end, by whatever names them. */
@@ -20,19 +29,47 @@ export class RunningRequests {
   start(key: string, deadline: number): AbortSignal {
     this.#sweep();
     const cancelled = new AbortController();
-    this.#running.set(key, { cancelled, deadline });
+    const room = new Room();
+    this.#running.set(key, { cancelled, deadline, room, replies: 0, openQuestions: 0 });
     return cancelled.signal;
+  }
+
+  /** Counts a reply that others follow. @returns Whether to ask the caller for its {@linkcode answer}. */
+  asks(key: string): boolean {
+    const running = this.#running.get(key);
+    if (running === undefined || ++running.replies % ASK_EVERY_REPLIES !== 0) return false;
+    running.openQuestions++;
+    return true;
+  }
+
+  /** Settles when the caller has room for more replies, or nobody waits for them. */
+  async untilRoom(key: string): Promise<void> {
+    for (
+      let running = this.#running.get(key);
+      running !== undefined && running.openQuestions >= OPEN_QUESTIONS_MAX;
+      running = this.#running.get(key)
+    ) await running.room.wait();
+  }
+
+  /** The caller has room for more. */
+  answer(key: string): void {
+    const running = this.#running.get(key);
+    if (running === undefined || running.openQuestions === 0) return;
+    running.openQuestions--;
+    running.room.open();
   }
 
   /** A request is answered to the end. */
   finish(key: string): void {
+    const running = this.#running.get(key);
     this.#running.delete(key);
+    running?.room.open();
   }
 
   /** The caller has given up. */
   cancel(key: string): void {
     const running = this.#running.get(key);
-    this.#running.delete(key);
+    this.finish(key);
     running?.cancelled.abort(new DOMException("The caller gave up", "AbortError"));
   }
 
@@ -42,7 +79,7 @@ export class RunningRequests {
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = now;
     for (const [key, { deadline }] of this.#running) {
-      if (deadline < now) this.#running.delete(key);
+      if (deadline < now) this.finish(key);
     }
   }
 }
