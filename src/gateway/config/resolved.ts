@@ -135,6 +135,10 @@ export interface ResolvedLimits {
   readonly outboundFrames: number;
   /** Bytes that may wait for a client. */
   readonly outboundBytes: number;
+  /** How long a client may take nothing while something waits, in milliseconds; 0 is any time. */
+  readonly writeTimeoutMs: number;
+  /** Publications of one channel that are replayed to a client that comes back. */
+  readonly replay: number;
   /** Bad frames after which a client is closed. */
   readonly badFrames: number;
   /** How long a bad frame counts, in milliseconds. */
