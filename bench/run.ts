@@ -5,6 +5,7 @@
  */
 import { deliverBacklog, deliverDurably } from "./deliver.ts";
 import { federation } from "./federation.ts";
+import { gatewayFanOut, gatewayIdle, gatewayLatency, gatewayReplay } from "./gateway.ts";
 import { askAll } from "./lib/main.ts";
 import { memory } from "./memory.ts";
 import { publishAlways } from "./publish_always.ts";
@@ -18,5 +19,9 @@ Deno.exit(
     deliverDurably,
     federation,
     memory,
+    gatewayFanOut,
+    gatewayIdle,
+    gatewayLatency,
+    gatewayReplay,
   ]),
 );

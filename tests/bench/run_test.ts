@@ -14,6 +14,10 @@ const QUESTIONS = [
   "deliver-durably",
   "federation",
   "memory",
+  "gateway-fan-out",
+  "gateway-idle",
+  "gateway-latency",
+  "gateway-replay",
 ];
 
 Deno.test("every question can be answered, under the permissions that the task has", async () => {
