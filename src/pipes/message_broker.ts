@@ -239,7 +239,7 @@ export class MessageBroker implements AsyncDisposable {
    * @param connections Among which the pattern chooses. @default all that are open
    * @param options A signal that ends the waiting.
    * @returns Settles once there is room for another message with all of them: await it before you send
-   *   the next. A peer that reads nothing is waited for a tenth of a second, and not again.
+   *   the next. A peer that reads nothing is waited for one second, and not again until it does.
    * @throws {NoConnectionsError} When nobody is connected.
    * @throws {InvalidMessageCodeError} When its type is not registered.
    * @throws {PayloadInvalidError} When its schema refuses the value, an encoding cannot carry it, or it

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../base/mod.ts";
 
 /** How long in milliseconds a peer that takes nothing is waited for before others go on. */
-const STALL_MS = 100;
+const STALL_MS = 1_000;
 
 /** The part of a socket that the window looks at. */
 export interface Pending {
@@ -96,9 +96,13 @@ export class SendWindow {
   #watch(): void {
     const before = this.#flushes;
     this.#timer = this.#clock.after(STALL_MS, () => {
-      if (this.#flushes !== before) return this.#watch();
-      this.#isStalled = true;
-      this.#letGo();
+      // A program that was busy for so long has yet to hear of what the network took meanwhile.
+      this.#clock.soon(() => {
+        if (this.#room === undefined) return;
+        if (this.#flushes !== before) return this.#watch();
+        this.#isStalled = true;
+        this.#letGo();
+      });
     });
   }
 }

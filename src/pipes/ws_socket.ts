@@ -8,8 +8,8 @@ import { CloseCode } from "./close_codes.ts";
 import { cutReason, type MessageSocket, type MessageSocketListener } from "./message_socket.ts";
 
 const SEND_OPTIONS = { binary: true };
-/** Bytes that may wait for a peer that pings. */
-const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes that are held back for one system call. */
+const CORKED_BYTES_MAX = 64 * 1024;
 const decoder = new TextDecoder();
 
 /** A socket of the `ws` library, accepted or dialled. */
@@ -22,6 +22,7 @@ export class WsSocket implements MessageSocket {
   #listener: MessageSocketListener | undefined;
   #pending = 0;
   #isCorked = false;
+  #corkedBytes = 0;
 
   /** @param socket An open WebSocket that is paused. */
   constructor(socket: AcceptedSocket | DialledSocket) {
@@ -62,12 +63,6 @@ export class WsSocket implements MessageSocket {
         listener.broken(CloseCode.badProtocol, messageOf(error));
       }
     });
-    websocket.on("ping", () => {
-      // Each is answered by the library; a peer that pings and never reads would fill the memory.
-      if (websocket.bufferedAmount > UNREAD_BYTES_MAX) {
-        listener.broken(CloseCode.tooSlow, "pings are sent whose answers are not read");
-      }
-    });
     websocket.on("close", (code: number, reason: Uint8Array) => {
       listener.closed(code, decoder.decode(reason));
     });
@@ -79,10 +74,17 @@ export class WsSocket implements MessageSocket {
     // While one is on its way, those that follow in the same turn go out with one system call.
     if (this.#pending++ > 0 && !this.#isCorked) {
       this.#isCorked = true;
+      this.#corkedBytes = 0;
       this.#connection.cork();
       process.nextTick(this.#uncork);
     }
     this.#websocket.send(bytes, SEND_OPTIONS, this.#sent);
+    // More of it at a time saves nothing, and hides for how long the network takes it.
+    if (this.#isCorked && (this.#corkedBytes += bytes.length) > CORKED_BYTES_MAX) {
+      this.#corkedBytes = 0;
+      this.#connection.uncork();
+      this.#connection.cork();
+    }
   }
 
   /** Holds incoming messages back. */
