@@ -34,6 +34,14 @@ CREATE TABLE IF NOT EXISTS bus_replies (
 CREATE INDEX IF NOT EXISTS bus_replies_of_request ON bus_replies (request_id);
 `;
 
+/** Fails to prepare where tables of these names were made by somebody else. */
+const SHAPES = [
+  "SELECT id, subject, data, headers, created_ms FROM bus_events",
+  "SELECT id, subject, data, headers, caller, server, deadline_ms FROM bus_requests",
+  "SELECT id, request_id, caller, kind, data FROM bus_replies",
+  "SELECT name, seq FROM sqlite_sequence",
+];
+
 /** The database of a bus: one connection, with the bus's tables, whose errors name the file. */
 export class SqliteFile {
   /** The connection. */
@@ -74,6 +82,7 @@ export class SqliteFile {
         db.exec("PRAGMA journal_mode = WAL");
         if (typeof place === "string") db.exec("PRAGMA synchronous = NORMAL");
         db.exec(SCHEMA);
+        for (const sql of SHAPES) db.prepare(sql);
         return new SqliteFile(db, path, typeof place === "string");
       } catch (error) {
         if (typeof place === "string") db?.close();
