@@ -20,6 +20,11 @@ import type {
 
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 100;
+/**
+ * When to look again after the file's log was written to: a commit can be seen a moment after its bytes
+ * are there, and longer when the process that commits has to wait for its turn in between.
+ */
+const LOOK_AGAIN_MS = [1, 5, 25, 100];
 
 const INSERT = "INSERT INTO bus_events (subject, data, headers, created_ms) VALUES (?, ?, ?, ?)";
 
@@ -53,6 +58,7 @@ export class SqliteTransport implements BusTransport, BellMember {
   #isTouched = false;
   #isScheduled = false;
   #version: number;
+  #lookAgain: Timer | undefined;
   #poll: Timer | undefined;
   #pollMs = 0;
   #isClosed = false;
@@ -145,6 +151,7 @@ export class SqliteTransport implements BusTransport, BellMember {
     await this.#writer.idle();
     this.#isClosed = true;
     this.#poll?.cancel();
+    this.#lookAgain?.cancel();
     this.#bell.leave(this);
     this.#file.close();
   }
@@ -156,7 +163,21 @@ export class SqliteTransport implements BusTransport, BellMember {
 
   touched(): void {
     this.#isTouched = true;
+    this.#lookAgain?.cancel();
+    this.#lookAgainAfter(0);
     this.#schedule();
+  }
+
+  #lookAgainAfter(times: number): void {
+    const ms = LOOK_AGAIN_MS[times];
+    this.#lookAgain = ms === undefined || this.#isClosed ? undefined : this.#options.clock.after(
+      ms,
+      () => {
+        this.#isTouched = true;
+        this.#schedule();
+        this.#lookAgainAfter(times + 1);
+      },
+    );
   }
 
   #schedule(): void {
@@ -241,7 +262,8 @@ export class SqliteTransport implements BusTransport, BellMember {
     if (!Number.isFinite(pollMs)) return;
     const poll = () => {
       this.#poll = clock.after(pollMs, () => {
-        this.touched();
+        this.#isTouched = true;
+        this.#schedule();
         poll();
       });
     };

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { InMemoryBus, InvalidBusUrlError, openBus, SqliteBus } from "@keyop/messenger/bus";
 import { tempDir } from "../helpers/temp.ts";
 
@@ -42,21 +42,27 @@ Deno.test("a URL that names no bus is refused with the ones that do, without its
 });
 
 Deno.test("a bus loads no client of a server that it does not use", async () => {
-  const modules = async (url: string) => {
+  const modules = async (url: string, more = "") => {
     const script = `
       import { openBus } from "@keyop/messenger/bus";
+      import { createRequire } from "node:module";
+      ${more}
       await using bus = await openBus(${JSON.stringify(url)});
       await bus.publish("s", "1");
-      const { createRequire } = await import("node:module");
       const loaded = Object.keys(createRequire(import.meta.url).cache);
-      console.log(JSON.stringify(loaded.filter((name) => /ioredis|nats|\\/ws\\/|x509/.test(name))));`;
+      console.log(JSON.stringify(loaded.filter((name) => /ioredis|nats|[/]ws[/]|x509/.test(name))));`;
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["eval", script],
       stderr: "piped",
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
-    return JSON.parse(new TextDecoder().decode(stdout));
+    return JSON.parse(new TextDecoder().decode(stdout)) as string[];
   };
   await using dir = await tempDir();
   assertEquals(await modules(`sqlite:${dir.path}/bus.db`), []);
+  assertEquals(await modules("memory:"), []);
+  const clients = `await import("ioredis"); await import("@nats-io/transport-node");`;
+  const loaded = await modules("memory:", clients);
+  assert(loaded.some((name) => name.includes("ioredis")), "what is loaded cannot be seen");
+  assert(loaded.some((name) => name.includes("nats")), "what is loaded cannot be seen");
 });
