@@ -177,7 +177,7 @@ export interface ResolvedGatewayConfig {
       readonly allowAllOrigins: boolean;
       readonly tls: ResolvedServerTls;
     };
-    readonly sse: { readonly enabled: boolean; readonly sessionTimeoutMs: number };
+    readonly sse: { readonly enabled: boolean };
     readonly grpc: {
       readonly enabled: boolean;
       readonly addr: string;

@@ -60,8 +60,6 @@ export const KEYS: readonly Key[] = [
     summary: "PEM file of its private key." },
   { path: "transport.sse.enabled", type: "boolean", default: true,
     summary: "Whether the fallback by server-sent events and POST is offered beside the WebSocket." },
-  { path: "transport.sse.session_timeout", type: "duration", default: "30s", max: LONGEST, positive: true,
-    summary: "How long the fallback waits for a stream that a proxy cut to come back before the connection is closed." },
   { path: "transport.grpc.enabled", type: "boolean", default: true,
     summary: "Whether clients may connect by gRPC." },
   { path: "transport.grpc.addr", type: "text", form: "host:port", use: "listen", default: ":9090",
