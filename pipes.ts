@@ -44,6 +44,7 @@ export {
   InvalidConfigError,
   InvalidEncodingError,
   InvalidMessageCodeError,
+  InvalidTopicError,
   MessageBroker,
   type MessageDefinition,
   type MessageOptions,
@@ -64,6 +65,9 @@ export {
   type ServeInfo,
   type ServeOptions,
   type ServeTls,
+  TopicPipe,
+  type TopicPipeOptions,
+  TopicRefusedError,
   type TypedMessage,
 } from "./src/pipes/mod.ts";
 export type {

@@ -132,3 +132,35 @@ export class ConnectFailedError extends MessengerError {
     this.status = status;
   }
 }
+
+/** A text that is no topic, or no pattern of topics. */
+export class InvalidTopicError extends MessengerError {
+  /** The name of the class. */
+  override readonly name = "InvalidTopicError";
+  /**
+   * Makes the error.
+   *
+   * @param message Which text, and what would be right.
+   */
+  constructor(message: string) {
+    super("invalid_topic", message);
+  }
+}
+
+/** A server does not let a client have, or publish to, a topic. */
+export class TopicRefusedError extends MessengerError {
+  /** The name of the class. */
+  override readonly name = "TopicRefusedError";
+  /** The topic, or the pattern of topics. */
+  readonly topic: string;
+  /**
+   * Makes the error.
+   *
+   * @param topic The topic, or the pattern of topics.
+   * @param reason Why.
+   */
+  constructor(topic: string, reason: string) {
+    super("topic_refused", `${quote(topic)} is refused: ${reason}`);
+    this.topic = topic;
+  }
+}

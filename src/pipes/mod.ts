@@ -22,10 +22,13 @@ export {
   InvalidConfigError,
   InvalidEncodingError,
   InvalidMessageCodeError,
+  InvalidTopicError,
   NoConnectionsError,
+  TopicRefusedError,
 } from "./errors.ts";
 export { type BrokerStats, MessageBroker } from "./message_broker.ts";
 export { firstOf, type Pattern, publish, random, roundRobin } from "./patterns.ts";
 export { Pipe, type PipeConnection, type PipeHost, type PipeSendOptions } from "./pipe.ts";
 export { PipeChain, type PipeEnds } from "./pipe_chain.ts";
 export { PipeMessage, type PipeMessageChange } from "./pipe_message.ts";
+export { TopicPipe, type TopicPipeOptions } from "./topic_pipe.ts";
