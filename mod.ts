@@ -104,7 +104,7 @@ export type {
   PipeMessage,
   PipeMessageChange,
   PipeSendOptions,
-} from "./src/pipes/mod.ts";
+} from "./src/pipes/core.ts";
 export type {
   ParseFunction,
   PayloadSchema,

@@ -35,3 +35,4 @@ export {
   validateSubscriberId,
 } from "./names.ts";
 export { type Random, systemRandom } from "./random.ts";
+export { RetryLater } from "./retry_later.ts";

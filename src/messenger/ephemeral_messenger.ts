@@ -15,7 +15,7 @@ import {
 } from "../base/mod.ts";
 import { type DecodedRecord, EnvelopeEncoder } from "../envelope/mod.ts";
 import type { EphemeralClient } from "../federation/mod.ts";
-import type { Pipe } from "../pipes/mod.ts";
+import type { Pipe } from "../pipes/core.ts";
 import { PayloadRegistry, type PayloadSchema } from "../registry/mod.ts";
 import { type Handler, ReceivedMessage } from "../storage/mod.ts";
 import { type Credentials, loadCredentials } from "../tls/mod.ts";

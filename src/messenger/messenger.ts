@@ -6,7 +6,7 @@ import {
   withCorrelationId,
 } from "../base/mod.ts";
 import { DEAD_LETTER_TYPE } from "../envelope/mod.ts";
-import type { Pipe } from "../pipes/mod.ts";
+import type { Pipe } from "../pipes/core.ts";
 import type { PayloadSchema } from "../registry/mod.ts";
 import {
   type ChannelLog,

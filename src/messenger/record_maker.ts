@@ -93,7 +93,7 @@ export class RecordMaker {
     json: string,
     options: EncodeOptions | undefined,
   ): string {
-    const record = this.#encoder.encode(channel, payloadType, json, withContext(options));
+    const record = this.#encoder.encode(channel, payloadType, json, inContext(options));
     if (record.length * 3 > MAX_RECORD_BYTES) checkSize(payloadType, record);
     return record;
   }
@@ -121,7 +121,7 @@ function checkSize(payloadType: string, record: string): void {
 }
 
 /** The options with what the calling context adds; undefined when there is nothing to say. */
-export function withContext(options: EncodeOptions | undefined): EncodeOptions | undefined {
+export function inContext(options: EncodeOptions | undefined): EncodeOptions | undefined {
   if (options === undefined && !hasContext()) return undefined;
   return {
     id: options?.id === undefined ? undefined : checkedId(options.id),

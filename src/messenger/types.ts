@@ -1,7 +1,7 @@
 import type { Clock, Logger, Random } from "../base/mod.ts";
 import type { AuditStats } from "../audit/mod.ts";
 import type { HubClientStats, HubStats } from "../federation/mod.ts";
-import type { Pipe } from "../pipes/mod.ts";
+import type { Pipe } from "../pipes/core.ts";
 import type { FileSystem, LogStats, Message, Position, SubscriberStats } from "../storage/mod.ts";
 
 /** Replacements for what the messenger stands on. */

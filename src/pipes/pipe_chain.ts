@@ -12,6 +12,11 @@ export interface PipeEnds {
     connections: readonly PipeConnection[],
     options?: PipeSendOptions,
   ): Promise<void>;
+  /**
+   * What a message becomes that a pipe sends: one that came in, and goes out as an answer, may need an
+   * identity of its own. Left out, it stays the same.
+   */
+  outgoing?(message: PipeMessage): PipeMessage;
 }
 
 /** The pipes of one broker or messenger, in order, between the wire and the program. */
@@ -72,7 +77,8 @@ export class PipeChain {
     connections: readonly PipeConnection[],
     options?: PipeSendOptions,
   ): Promise<void> {
-    return this.#sendFrom(this.#indexOf(pipe) - 1, message, connections, options);
+    const outgoing = this.#ends.outgoing?.(message) ?? message;
+    return this.#sendFrom(this.#indexOf(pipe) - 1, outgoing, connections, options);
   }
 
   /** Tells every pipe. */

@@ -1,6 +1,8 @@
-import { messageOf } from "../base/mod.ts";
+import { messageOf, RetryLater } from "../base/mod.ts";
 import type { DecodedRecord } from "../envelope/mod.ts";
 import type { Position } from "./log.ts";
+
+export { RetryLater };
 
 /** A message as a handler gets it. */
 export interface Message<T = unknown> {
@@ -101,30 +103,5 @@ export class PayloadRefusal extends Error {
   /** @param cause What the schema said. */
   constructor(cause: unknown) {
     super(messageOf(cause), { cause });
-  }
-}
-
-/**
- * Thrown in a handler: hold the message and try again later, without spending a retry. For what is
- * not the message's fault, such as a service that is down.
- */
-export class RetryLater extends Error {
-  /** The name of the class. */
-  override readonly name = "RetryLater";
-  /** Milliseconds until the next try; undefined for the subscriber's own backoff. */
-  readonly delayMs: number | undefined;
-
-  /**
-   * Makes the request.
-   *
-   * @param delayMs Milliseconds until the next try; the subscriber's own backoff when left out.
-   * @throws {RangeError} When the delay is negative or no number.
-   */
-  constructor(delayMs?: number) {
-    super("the handler asks to be called again later");
-    if (delayMs !== undefined && !(delayMs >= 0)) {
-      throw new RangeError(`Cannot retry in ${delayMs} ms: give a number of 0 or more`);
-    }
-    this.delayMs = delayMs;
   }
 }

@@ -1,5 +1,4 @@
-import type { EncodeOptions } from "../../envelope/mod.ts";
-import { type PipeChain, PipeMessage, type PipeMessageChange } from "../../pipes/mod.ts";
+import { type PipeChain, PipeMessage, type PipeMessageChange } from "../../pipes/core.ts";
 import type { MessageSource } from "./message_source.ts";
 
 /** A message around a messenger, as its pipes see it. */
@@ -28,14 +27,14 @@ export class ChannelMessage extends PipeMessage {
     return this.source.headers;
   }
 
-  /** What its record says beside channel, type and payload. */
-  get encodeOptions(): EncodeOptions | undefined {
-    return this.source.encodeOptions;
-  }
-
   with(value: unknown, change: PipeMessageChange = {}): ChannelMessage {
     const { channel = this.channel, type = this.type, headers } = change;
     const source = headers === undefined ? this.source : this.source.with(headers);
     return new ChannelMessage(this.#chain, channel, type, value, source);
+  }
+
+  /** The same message of another source. */
+  of(source: MessageSource): ChannelMessage {
+    return new ChannelMessage(this.#chain, this.channel, this.type, this.value, source);
   }
 }

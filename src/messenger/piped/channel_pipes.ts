@@ -6,7 +6,8 @@ import {
   type PipeConnection,
   type PipeHost,
   type PipeMessageChange,
-} from "../../pipes/mod.ts";
+  type PipeSendOptions,
+} from "../../pipes/core.ts";
 import { type Handler, type Message, PayloadRefusal, ReceivedMessage } from "../../storage/mod.ts";
 import type { RecordMaker } from "../record_maker.ts";
 import { ChannelMessage } from "./channel_message.ts";
@@ -52,7 +53,9 @@ export class ChannelPipes {
     const connections = this.#connections = new Set<PipeConnection>(this.#outward);
     this.chain = new PipeChain(options.pipes, {
       handle: (connection, message) => this.#deliver(connection, message as ChannelMessage),
-      send: (message, connections) => this.#store(message as ChannelMessage, connections),
+      send: (message, connections, options) =>
+        this.#store(message as ChannelMessage, connections, options),
+      outgoing: (message) => this.#outgoing(message as ChannelMessage),
     });
     this.#host = {
       kind: "messenger",
@@ -141,11 +144,17 @@ export class ChannelPipes {
     }
   }
 
-  #store(message: ChannelMessage, connections: readonly PipeConnection[]): Promise<void> {
+  #store(
+    message: ChannelMessage,
+    connections: readonly PipeConnection[],
+    options: PipeSendOptions | undefined,
+  ): Promise<void> {
     if (connections.length === 0) return DONE;
     const { maker, store } = this.#options;
-    const { channel, type, value, source } = message;
+    const { channel, type, value } = message;
+    const source = message.source as OutgoingSource;
     try {
+      options?.signal?.throwIfAborted();
       maker.checkChannel(channel);
       maker.checkType(type);
       const record = maker.make(channel, type, value, source.encodeOptions);
@@ -155,6 +164,12 @@ export class ChannelPipes {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** A message that came in and is sent on is another message. */
+  #outgoing(message: ChannelMessage): ChannelMessage {
+    if (!(message.source instanceof IncomingSource)) return message;
+    return message.of(message.source.outgoing(this.#options.maker, this.#options.origin));
   }
 
   #message(
@@ -203,7 +218,7 @@ function call(
   message: ChannelMessage,
   payload: unknown,
 ): void | Promise<void> {
-  const received = message.source.received ?? current!;
+  const received = message.source instanceof IncomingSource ? message.source.received : current!;
   const shown = shownToHandler(message, received, payload);
   if (shown.correlationId === received.correlationId) return handler(shown, context!);
   return withCorrelationId(shown.correlationId, () => handler(shown, context!));

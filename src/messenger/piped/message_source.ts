@@ -10,26 +10,19 @@ export type Headers = Readonly<Record<string, string>>;
 export interface MessageSource {
   /** Id, origin, correlation id and service name, as far as they are known. */
   readonly headers: Headers;
-  /** What its record says when it is published. */
-  readonly encodeOptions: EncodeOptions | undefined;
-  /** The call of `publish` that waits for it; undefined when there is none. */
-  readonly sending: Sending | undefined;
-  /** What was delivered; undefined when it was published here. */
-  readonly received: ReceivedMessage | undefined;
   /** The same with other headers. */
   with(headers: Headers): MessageSource;
 }
 
 /** A message that the program, or a pipe, publishes. Its id is made when somebody asks for it. */
 export class OutgoingSource implements MessageSource {
-  readonly received = undefined;
   #headers: Headers | undefined;
 
   /**
    * @param maker Makes ids.
    * @param origin The instance's name.
    * @param options What the caller, or the calling context, says of the message.
-   * @param sending The call that waits for it.
+   * @param sending The call of `publish` that waits for it; undefined when there is none.
    */
   constructor(
     readonly maker: RecordMaker,
@@ -47,20 +40,20 @@ export class OutgoingSource implements MessageSource {
     };
   }
 
+  /** What its record says beside channel, type and payload. */
   get encodeOptions(): EncodeOptions | undefined {
     return this.#headers ?? this.options;
   }
 
-  with(headers: Headers): MessageSource {
+  with(headers: Headers): OutgoingSource {
     const source = new OutgoingSource(this.maker, this.origin, this.options, this.sending);
     source.#headers = { ...this.headers, ...headers };
     return source;
   }
 }
 
-/** A message that was delivered. Publishing one made from it gives it an id of its own. */
+/** A message that was delivered. */
 export class IncomingSource implements MessageSource {
-  readonly sending = undefined;
   readonly #changes: Headers | undefined;
   #headers: Headers | undefined;
 
@@ -88,11 +81,18 @@ export class IncomingSource implements MessageSource {
     };
   }
 
-  get encodeOptions(): EncodeOptions {
-    return { correlationId: this.received.correlationId, ...this.#changes };
+  with(headers: Headers): IncomingSource {
+    return new IncomingSource(this.received, { ...this.#changes, ...headers });
   }
 
-  with(headers: Headers): MessageSource {
-    return new IncomingSource(this.received, { ...this.#changes, ...headers });
+  /**
+   * The source of a message that answers it: of the same correlation id, with an id of its own.
+   *
+   * @param maker Makes ids.
+   * @param origin The instance's name.
+   */
+  outgoing(maker: RecordMaker, origin: string): OutgoingSource {
+    const { correlationId } = this.received;
+    return new OutgoingSource(maker, origin, { correlationId, ...this.#changes }, undefined);
   }
 }

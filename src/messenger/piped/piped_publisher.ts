@@ -1,4 +1,4 @@
-import { type RecordMaker, withContext } from "../record_maker.ts";
+import { inContext, type RecordMaker } from "../record_maker.ts";
 import { aborted } from "../signals.ts";
 import type { BatchMessage, PublishOptions } from "../types.ts";
 import { ChannelMessage } from "./channel_message.ts";
@@ -92,7 +92,7 @@ export class PipedPublisher<P, O extends Outlet<P> = Outlet<P>> {
     options: PublishOptions | BatchMessage | undefined,
     sending: Sending,
   ): ChannelMessage {
-    const source = new OutgoingSource(this.#maker, this.#origin, withContext(options), sending);
+    const source = new OutgoingSource(this.#maker, this.#origin, inContext(options), sending);
     return new ChannelMessage(this.#pipes.chain, channel, payloadType, payload, source);
   }
 }

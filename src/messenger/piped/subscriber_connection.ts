@@ -1,4 +1,4 @@
-import type { PipeConnection } from "../../pipes/mod.ts";
+import type { PipeConnection } from "../../pipes/core.ts";
 import type { Handler, HandlerContext, ReceivedMessage } from "../../storage/mod.ts";
 
 /** A subscriber, as pipes see it: what is delivered comes from it. */
