@@ -121,6 +121,8 @@ export {
   sign,
   type Signer,
   type SignOptions,
+  type SpanMaker,
+  type StartedSpan,
   TamperedMessageError,
   timeout,
   type TimeoutOptions,

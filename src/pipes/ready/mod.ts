@@ -41,6 +41,7 @@ export {
 } from "./rate_limit.ts";
 export { SequenceRecorder, type SequenceRecorderOptions } from "./sequence_recorder.ts";
 export { sign, type SignOptions } from "./sign.ts";
+export type { SpanMaker, StartedSpan } from "./span_maker.ts";
 export { timeout, type TimeoutOptions } from "./timeout.ts";
 export { trace, type TraceOptions } from "./trace.ts";
 export { type Signer, verify, type VerifyOptions } from "./verify.ts";

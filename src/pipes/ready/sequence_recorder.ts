@@ -8,6 +8,7 @@ import {
 } from "@opentelemetry/api";
 import { type Random, systemRandom } from "../../base/mod.ts";
 import { wholeInRange } from "./checks.ts";
+import type { SpanMaker } from "./span_maker.ts";
 import { RecordedSpan } from "./recorded_span.ts";
 import { activeContext, withActiveContext } from "./trace.ts";
 
@@ -47,8 +48,8 @@ export interface SequenceRecorderOptions {
  * ```
  */
 export class SequenceRecorder {
-  /** Makes the spans that are recorded. */
-  readonly tracer: Tracer;
+  /** Makes the spans that are recorded: a `Tracer` of `@opentelemetry/api`. */
+  readonly tracer: SpanMaker;
   readonly #maxSteps: number;
   readonly #random: Random;
   #steps: RecordedSpan[] = [];
@@ -72,7 +73,8 @@ export class SequenceRecorder {
       const active = traces.setSpan(context ?? activeContext(), span);
       return withActiveContext(active, () => call(span));
     };
-    this.tracer = { startSpan, startActiveSpan };
+    const tracer: Tracer = { startSpan, startActiveSpan };
+    this.tracer = tracer;
   }
 
   /** How many steps were not kept. */

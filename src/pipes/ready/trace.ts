@@ -4,12 +4,12 @@ import {
   context as contexts,
   isSpanContextValid,
   ROOT_CONTEXT,
+  type Span,
   type SpanContext,
   SpanKind,
   SpanStatusCode,
   trace as traces,
   TraceFlags,
-  type Tracer,
 } from "@opentelemetry/api";
 import { messageOf } from "../../base/mod.ts";
 import type { Pipe } from "../pipe.ts";
@@ -17,6 +17,7 @@ import type { PipeMessage } from "../pipe_message.ts";
 import { AroundPipe, type Passing } from "./around_pipe.ts";
 import { layerOf, looksLikeLayer, wrap } from "./layer.ts";
 import { textOf } from "./payload_text.ts";
+import type { SpanMaker } from "./span_maker.ts";
 
 const KIND = "trace";
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -29,7 +30,7 @@ export interface TraceOptions {
    * Makes the spans: a tracer of OpenTelemetry, or a {@linkcode SequenceRecorder}'s.
    * @default the tracer `@keyop/messenger` of the provider that is registered
    */
-  readonly tracer?: Tracer;
+  readonly tracer?: SpanMaker;
   /**
    * Whether the context goes with each message, so that the receiver's spans belong to the sender's
    * trace. The value travels inside an object then: every receiver needs a trace pipe too, at the same
@@ -83,7 +84,8 @@ class TracePipe extends AroundPipe {
   }
 
   protected override async around(message: PipeMessage, passing: Passing): Promise<void> {
-    const { tracer = traces.getTracer("@keyop/messenger"), propagate = false } = this.#options;
+    const { propagate = false } = this.#options;
+    const tracer: SpanMaker = this.#options.tracer ?? traces.getTracer("@keyop/messenger");
     const { way } = passing;
     let parent = activeContext();
     let inner = message;
@@ -97,7 +99,7 @@ class TracePipe extends AroundPipe {
       kind: way === "send" ? SpanKind.PRODUCER : SpanKind.CONSUMER,
       attributes: this.#attributes(inner, passing),
     }, parent);
-    const active = traces.setSpan(parent, span);
+    const active = traces.setSpan(parent, span as Span);
     try {
       if (way === "send" && (propagate || looksLikeLayer(KIND, message.value))) {
         const header = headerOf(span.spanContext());
