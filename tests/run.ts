@@ -40,6 +40,7 @@ const SUITES: readonly Suite[] = [
   { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
   { name: "faults", paths: ["tests/faults"], permissions: ["-A"] },
   { name: "e2e", paths: ["tests/e2e"], permissions: ["-A"] },
+  { name: "browser", paths: ["tests/browser"], permissions: ["-A"] },
   {
     name: "examples in docs",
     paths: ["mod.ts", "pipes.ts", "bus.ts", "src"],

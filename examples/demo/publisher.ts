@@ -9,7 +9,8 @@
  */
 import { Messenger } from "@keyop/messenger";
 import { commands, READINGS, STOP_PUBLISHING, tell } from "./events.ts";
-import { Meter, parseReading, READING_TYPE } from "./readings.ts";
+import { Meter } from "./meter.ts";
+import { parseReading, READING_TYPE } from "./readings.ts";
 
 const INTERVAL_MS = 50;
 

@@ -170,7 +170,7 @@ export class GatewayChannel<T = unknown> {
       if (history > 0) {
         const past = { limit: history, reverse: true, ...(signal ? { signal } : {}) };
         const { messages, position } = await this.#history(past);
-        delivery.release(messages.toReversed(), position.offset);
+        delivery.release([...messages].reverse(), position.offset);
       } else if (late) {
         await this.#catchUp(since, delivery, signal);
       }

@@ -2,6 +2,7 @@ import type { PayloadSchema } from "../registry/mod.ts";
 import { parsePayload } from "../registry/mod.ts";
 import { type ChannelHost, GatewayChannel } from "./channel.ts";
 import { Emitter } from "./emitter.ts";
+import { deferred } from "./deferred.ts";
 import {
   type GatewayClientError,
   GatewayClosedError,
@@ -215,7 +216,7 @@ export class GatewayClient implements AsyncDisposable {
     const { signal } = options;
     if (this.#closed) return Promise.reject(this.#closed);
     if (this.#state === "connected") return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = deferred<void>();
     const abort = () =>
       this.#keeper.close(
         new GatewayUnreachableError(this.#url.href, { cause: this.#lastFailure ?? signal?.reason }),

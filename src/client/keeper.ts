@@ -1,6 +1,7 @@
 import { Backoff } from "../base/mod.ts";
 import { afterClose } from "./close_codes.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
+import { deferred } from "./deferred.ts";
 import { type GatewayClientError, GatewayClosedError, GatewayRejectedError } from "./errors.ts";
 import type { ServerFrame } from "./frames.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -149,7 +150,7 @@ export class Keeper {
     token: string,
   ): Promise<{ readonly end: ConnectionEnd; readonly expiring: boolean }> {
     const { codec, clientId, clientType, version } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<
+    const { promise, resolve } = deferred<
       { readonly end: ConnectionEnd; readonly expiring: boolean }
     >();
     let expiring = false;

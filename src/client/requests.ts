@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from "./deferred.ts";
 import {
   type GatewayClientError,
   GatewayQueueFullError,
@@ -22,7 +23,7 @@ export interface Request {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Pending extends Request, PromiseWithResolvers<ServerFrame> {
+interface Pending extends Request, Deferred<ServerFrame> {
   sent: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
   stopListening: () => void;
@@ -70,7 +71,7 @@ export class Requests {
     signal?.addEventListener("abort", abort);
     const pending: Pending = {
       ...request,
-      ...Promise.withResolvers<ServerFrame>(),
+      ...deferred<ServerFrame>(),
       sent: false,
       timer: undefined,
       stopListening: () => signal?.removeEventListener("abort", abort),

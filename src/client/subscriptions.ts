@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from "./deferred.ts";
 import { type GatewayClientError, GatewayReplyError, GatewayTimeoutError } from "./errors.ts";
 import type { Metadata, ServerFrame, WireError, WireMessage, WireSubscription } from "./frames.ts";
 import { type GatewayMessage, readMessage } from "./message.ts";
@@ -47,7 +48,7 @@ interface Entry {
   readonly pattern: boolean;
   readonly terms: SubscriptionTerms;
   readonly listeners: Set<Listener>;
-  readonly ready: PromiseWithResolvers<void>;
+  readonly ready: Deferred<void>;
   /** Up to where messages have arrived. */
   position: StreamPosition | undefined;
   /** Whether messages may have been missed since. */
@@ -95,7 +96,7 @@ export class Subscriptions {
         pattern: isPattern(channel),
         terms,
         listeners: new Set(),
-        ready: Promise.withResolvers(),
+        ready: deferred(),
         position: terms.since,
         resumes: terms.since !== undefined,
         asked: false,

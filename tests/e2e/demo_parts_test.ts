@@ -2,7 +2,8 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { lines } from "../../examples/demo/events.ts";
 import { HandledIds, readHandledIds } from "../../examples/demo/handled_ids.ts";
 import { Progress } from "../../examples/demo/progress.ts";
-import { Meter, parseReading } from "../../examples/demo/readings.ts";
+import { Meter } from "../../examples/demo/meter.ts";
+import { parseReading } from "../../examples/demo/readings.ts";
 import { formatSummary, summarize } from "../../examples/demo/summary.ts";
 import { tempDir } from "../helpers/temp.ts";
 
