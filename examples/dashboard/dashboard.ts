@@ -104,15 +104,21 @@ export class Dashboard implements AsyncDisposable {
     this.#gateway = this.#run(
       "hub",
       fileURLToPath(import.meta.resolve("./gateway.ts")),
-      permissions(this.#folder, "hub", `${this.#hubAddr},${address}`),
+      [
+        ...permissions(this.#folder, "hub", `${this.#hubAddr},${address}`)
+          .filter((flag) => !flag.startsWith("--allow-env")),
+        // Libraries that the gateway can use look at many variables.
+        "--allow-env",
+      ],
       [this.#folder.config("hub"), String(this.#gatewayPort), this.#page!.url],
       () => {
         isReady = true;
         ready.resolve();
       },
-      (error) => {
-        if (isReady) this.#restartGateway(error);
-        else this.#failed.reject(error);
+      async (error) => {
+        if (isReady) return this.#restartGateway(error);
+        const log = await Deno.readTextFile(this.#folder.log("hub")).catch(() => "");
+        this.#failed.reject(new Error(`${error.message}\n${log.trim()}`));
       },
     );
     await Promise.race([ready.promise, this.failed]);

@@ -2,7 +2,8 @@
  * The dashboard's gateway: the demo's hub, with its channels open to browsers.
  *
  * `gateway.ts CONFIG PORT ORIGIN`, started by `main.ts` with no more permissions than these: read of
- * its configuration and certificates, read and write below its data directory, and its two addresses.
+ * its configuration and certificates, read and write below its data directory, its two addresses, and
+ * the environment, which libraries of the gateway look at.
  *
  * @module
  */
