@@ -85,8 +85,9 @@ export class RedisLink {
     try {
       await this.client.connect();
     } catch (error) {
+      const failure = this.failure("begin", this.#firstError ?? error);
       this.close();
-      throw this.failure("connect", this.#firstError ?? error);
+      throw failure;
     }
   }
 
@@ -227,7 +228,11 @@ function explain(error: unknown): string {
     return `it refuses user or password: ${message}`;
   }
   if (/Command timed out/.test(message)) return "it does not answer in time";
-  if (/Connection is closed|aborted due to connection close|writeable/i.test(message)) {
+  if (
+    /Connection is closed|aborted due to connection|writeable|max retries per request/i.test(
+      message,
+    )
+  ) {
     return "the connection was lost; it may or may not have been done";
   }
   return message;
