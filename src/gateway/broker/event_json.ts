@@ -4,6 +4,8 @@ import { type AttributeValue, BYTES_CONTENT_TYPE, type GatewayEvent } from "../e
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const NO_BYTES = new Uint8Array();
+/** Deeper JSON is kept as text, so that no reader of a record must parse it. */
+export const DEPTH_MAX = 500;
 
 /** The data as text; undefined when it is no UTF-8. */
 export function strictTextOf(data: Uint8Array): string | undefined {
@@ -73,7 +75,7 @@ export function eventToJson(event: GatewayEvent): Record<string, unknown> {
   if (event.attributes.size > 0) json.attributes = attributesToJson(event.attributes);
   const text = event.isText || isJsonType(event.contentType) ? strictTextOf(event.data) : undefined;
   if (text === undefined) return { ...json, base64: encodeBase64(event.data) };
-  const value = sameWhenWritten(text);
+  const value = depthOf(event.data) > DEPTH_MAX ? undefined : sameWhenWritten(text);
   return value === undefined ? { ...json, text } : { ...json, json: value };
 }
 
@@ -97,6 +99,17 @@ function dataOf(json: Readonly<Record<string, unknown>>): Uint8Array | undefined
   if (typeof json.base64 === "string") return decodeBase64(json.base64);
   if (typeof json.text === "string") return json.text === "" ? NO_BYTES : utf8.encode(json.text);
   return json.json === undefined ? undefined : utf8.encode(JSON.stringify(json.json));
+}
+
+/** How deep brackets nest, at most; those inside strings make it only more. */
+export function depthOf(json: Uint8Array): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const byte of json) {
+    if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return deepest;
 }
 
 /** An object or array that JSON writes again as it is; undefined for any other text. */

@@ -7,15 +7,13 @@ import {
 } from "../../envelope/mod.ts";
 import type { StoredRecord } from "../../storage/mod.ts";
 import { type AttributeValue, type GatewayEvent, JSON_CONTENT_TYPE } from "../event.ts";
-import { eventOfJson, eventToJson, strictTextOf } from "./event_json.ts";
+import { DEPTH_MAX, depthOf, eventOfJson, eventToJson, strictTextOf } from "./event_json.ts";
 
 /** Payload type of records that carry an event which no plain record can hold. */
 export const GATEWAY_EVENT_TYPE = "com.keyop.messenger.GatewayEvent";
 
 const TYPE_LENGTH_MAX = 255;
 const SOURCE_LENGTH_MAX = 1_000;
-/** Deeper JSON is kept where no reader of the log must parse it. */
-const DEPTH_MAX = 500;
 const PAYLOAD_KEY = ',"payload":';
 const utf8 = new TextEncoder();
 
@@ -72,17 +70,6 @@ function plainJson(event: GatewayEvent): { json: string; value: unknown } | unde
   } catch {
     return undefined;
   }
-}
-
-/** How deep brackets nest, at most; those inside strings make it only more. */
-function depthOf(json: Uint8Array): number {
-  let depth = 0;
-  let deepest = 0;
-  for (const byte of json) {
-    if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth);
-    else if (byte === 0x5d || byte === 0x7d) depth--;
-  }
-  return deepest;
 }
 
 /** What a record says as a publication, but for its place. */
