@@ -16,8 +16,26 @@ const CONNECT_NAMES = { clientId: "client_id", clientType: "client_type" } as co
  */
 export function normalizeNames(frame: unknown): string | undefined {
   if (!isObject(frame)) return undefined;
+  dropNulls(frame);
+  for (const body of Object.values(frame)) {
+    if (!isObject(body)) continue;
+    dropNulls(body);
+    dropNullsOfEvent(body);
+    if (isObject(body["payload"])) dropNullsOfEvent(body["payload"]);
+  }
   return rename(frame, ENVELOPE_NAMES) ??
     (isObject(frame["connect"]) ? rename(frame["connect"], CONNECT_NAMES) : undefined);
+}
+
+/** A null is no member of a oneof; only elsewhere does the library take it for nothing. */
+function dropNulls(object: Record<string, unknown>): void {
+  for (const key of Object.keys(object)) if (object[key] === null) delete object[key];
+}
+
+function dropNullsOfEvent(event: Record<string, unknown>): void {
+  dropNulls(event);
+  if (!isObject(event["attributes"])) return;
+  for (const value of Object.values(event["attributes"])) if (isObject(value)) dropNulls(value);
 }
 
 function rename(
@@ -28,8 +46,7 @@ function rename(
     if (!Object.hasOwn(object, camel)) continue;
     const value = object[camel];
     delete object[camel];
-    if (value === null) continue;
-    if ((object[name] ?? null) !== null) return `"${name}" is given twice`;
+    if (object[name] !== undefined) return `"${name}" is given twice`;
     object[name] = value;
   }
   return undefined;
