@@ -5,7 +5,7 @@ import {
   DisconnectError,
   disconnectOf,
   DISCONNECTS,
-  ERROR_TYPES,
+  type ERROR_TYPES,
   undecodable,
   wireError,
 } from "../../../src/gateway/session/mod.ts";
