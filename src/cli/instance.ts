@@ -14,6 +14,7 @@ import {
   Messenger,
   type MessengerOptions,
   type ResolvedConfig,
+  toConfig,
 } from "../messenger/mod.ts";
 import { type StringSpec, UsageError } from "./command.ts";
 import type { Io } from "./io.ts";
@@ -178,29 +179,11 @@ function nameIsGiven(name: string | undefined): { hostname?: () => string } {
 
 /** A configuration that was read, with another name or without its links. */
 function configOf(read: ResolvedConfig, name: string | undefined, links: boolean): Config {
-  const { storage: { retentionMs, ...storage }, hub, client, tls, ...rest } = read;
-  const { fedClientOffsetTtlMs, listenAddr, ...hubRest } = hub;
-  const { cert, key, ca, ...tlsRest } = tls;
-  const { name: ownName, ...sections } = rest;
-  const chosen = name ?? ownName;
+  const { hub, client, ...rest } = toConfig(read);
   return {
-    ...sections,
-    ...(chosen === "" ? {} : { name: chosen }),
-    storage: { ...storage, retention: retentionMs },
-    tls: cert === "" ? tlsRest : { cert, key, ca, ...tlsRest },
-    ...(links
-      ? {
-        hub: {
-          ...hubRest,
-          fedClientOffsetTtl: fedClientOffsetTtlMs,
-          ...(listenAddr === "" ? {} : { listenAddr }),
-        },
-        client: {
-          enabled: client.enabled,
-          hubs: client.hubs.map(({ name, ...hub }) => name === undefined ? hub : { ...hub, name }),
-        },
-      }
-      : {}),
+    ...rest,
+    ...(name === undefined ? {} : { name }),
+    ...(links ? { hub: hub!, client: client! } : {}),
   };
 }
 

@@ -20,6 +20,11 @@ const PROGRAM: Program = {
         load: async () => (await import("./run.ts")).run,
       },
       {
+        name: "gateway",
+        summary: "Run a gateway for browsers until it is signalled",
+        load: async () => (await import("./gateway.ts")).gateway,
+      },
+      {
         name: "publish",
         summary: "Publish messages",
         load: async () => (await import("./publish.ts")).publish,

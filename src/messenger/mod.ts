@@ -26,6 +26,7 @@ export {
   type Surroundings,
   type TlsConfig,
   type TlsVersion,
+  toConfig,
   validateConfig,
 } from "./config/mod.ts";
 export { correlationId, serviceName, withCorrelationId, withServiceName } from "../base/mod.ts";

@@ -88,6 +88,11 @@ export class ConfiguredBackends implements Backends, Disposable {
     )?.backend;
   }
 
+  /** Settles once no call is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#backends.map((backend) => backend.idle()));
+  }
+
   /** Closes all connections; nothing matches any more. */
   [Symbol.dispose](): void {
     this.#routes = [];

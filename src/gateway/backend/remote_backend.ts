@@ -52,6 +52,7 @@ export class RemoteBackend implements Backend {
   readonly #link: BackendLink;
   readonly #options: RemoteBackendOptions;
   #pending = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
 
   /**
    * Makes the backend.
@@ -123,6 +124,13 @@ export class RemoteBackend implements Backend {
     await this.#call(method.onDisconnected, message, caller, this.#noticeMs, signal);
   }
 
+  /** Settles once no call is under way. */
+  idle(): Promise<void> {
+    if (this.#pending === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers();
+    return this.#idle.promise;
+  }
+
   /** Closes the connections to it. */
   close(): void {
     this.#link.close();
@@ -169,7 +177,10 @@ export class RemoteBackend implements Backend {
         ? error
         : failed("the call failed", messageOf(error), error);
     } finally {
-      this.#pending--;
+      if (--this.#pending === 0) {
+        this.#idle?.resolve();
+        this.#idle = undefined;
+      }
       timer.cancel();
       observe?.(method.name as HookName, outcome, clock.monotonic() - began);
     }

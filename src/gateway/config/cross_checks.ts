@@ -18,11 +18,13 @@ export type Given = (path: string) => unknown;
  * @param config The configuration, read and filled in.
  * @param given What the source has.
  * @param findings Has the problems of single keys, takes those between them.
+ * @param hasMessenger Whether the program brings the messenger instance itself.
  */
 export function checkAcross(
   config: ResolvedGatewayConfig,
   given: Given,
   findings: Findings,
+  hasMessenger: boolean,
 ): void {
   const check = new CrossChecks(findings, given);
   check.pair("transport.websocket.tls", config.transport.websocket.tls);
@@ -30,7 +32,7 @@ export function checkAcross(
   check.pair("admin.tls", config.admin.tls);
   check.addresses(config);
   check.admin(config);
-  check.broker(config);
+  check.broker(config, hasMessenger);
   config.proxy.forEach((proxy, index) => check.proxy(proxy, index));
   check.unique(
     "is the name of",
@@ -104,12 +106,13 @@ class CrossChecks {
     }
   }
 
-  broker({ broker }: ResolvedGatewayConfig): void {
+  broker({ broker }: ResolvedGatewayConfig, hasMessenger: boolean): void {
     if (broker.type === "redis" && broker.redis.addr === "") {
       this.#require("broker.redis.addr", "broker.type: redis");
     }
     const { config, instance } = broker.messenger;
-    if (broker.type === "messenger" && config === "" && instance === undefined) {
+    const named = config !== "" || instance !== undefined;
+    if (broker.type === "messenger" && !named && !hasMessenger) {
       this.#require("broker.messenger.config", "broker.type: messenger");
     }
     if (config !== "" && instance !== undefined) {

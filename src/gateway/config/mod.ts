@@ -5,7 +5,7 @@
  * @module
  */
 export { gatewayConfigReference } from "./reference.ts";
-export { loadGatewayConfig, resolveGatewayConfig } from "./resolve.ts";
+export { type GatewaySurroundings, loadGatewayConfig, resolveGatewayConfig } from "./resolve.ts";
 export type {
   ResolvedClientTls,
   ResolvedGatewayConfig,
@@ -23,4 +23,10 @@ export type {
   TextMap,
 } from "./resolved.ts";
 export { type HookName, HOOKS } from "./text_checks.ts";
-export type { GatewayConfig, ProxyConfig } from "./types.ts";
+export type {
+  GatewayConfig,
+  GatewayDuration,
+  GatewayGiven,
+  GatewayGivenKeys,
+  ProxyConfig,
+} from "./types.ts";

@@ -15,15 +15,25 @@ type Draft = Omit<ResolvedGatewayConfig, "broker"> & {
   };
 };
 
+/** What a configuration may leave to the program that uses it. */
+export interface GatewaySurroundings {
+  /** Whether the program brings the messenger instance of `broker.type: messenger`. @default {false} */
+  readonly hasMessenger?: boolean;
+}
+
 /**
  * Checks a gateway's configuration and fills in every default.
  *
  * @param config The configuration; it is not changed.
+ * @param surroundings What the program brings itself.
  * @returns A new, frozen configuration.
  * @throws {ConfigError} With every problem at once, each under its path: `transport.websocket.addr`.
  */
-export function resolveGatewayConfig(config: GatewayConfig): ResolvedGatewayConfig {
-  const { resolved, problems } = resolve(config, "camel");
+export function resolveGatewayConfig(
+  config: GatewayConfig,
+  surroundings: GatewaySurroundings = {},
+): ResolvedGatewayConfig {
+  const { resolved, problems } = resolve(config, "camel", surroundings);
   if (problems.length > 0) throw new ConfigError("configuration", problems);
   return resolved;
 }
@@ -35,13 +45,17 @@ export function resolveGatewayConfig(config: GatewayConfig): ResolvedGatewayConf
  * Requires `--allow-read` on the file.
  *
  * @param path The file, at most 1 MiB.
+ * @param surroundings What the program brings itself.
  * @returns A frozen configuration.
  * @throws {ConfigError} When the file cannot be read, is no YAML (with line and column), or with every problem
  * of its contents at once, each under its path: `transport.websocket.addr`.
  */
-export async function loadGatewayConfig(path: string): Promise<ResolvedGatewayConfig> {
+export async function loadGatewayConfig(
+  path: string,
+  surroundings: GatewaySurroundings = {},
+): Promise<ResolvedGatewayConfig> {
   const document = parseYaml(path, await readConfigText(path), ROOT);
-  const { resolved, problems } = resolve(document ?? {}, "snake");
+  const { resolved, problems } = resolve(document ?? {}, "snake", surroundings);
   if (problems.length > 0) throw new ConfigError(path, problems);
   return resolved;
 }
@@ -49,6 +63,7 @@ export async function loadGatewayConfig(path: string): Promise<ResolvedGatewayCo
 function resolve(
   source: unknown,
   spelling: Spelling,
+  surroundings: GatewaySurroundings,
 ): { resolved: ResolvedGatewayConfig; problems: readonly ConfigProblem[] } {
   const findings = new Findings(spelling);
   const draft = readSection(ROOT, source, "", findings) as unknown as Draft;
@@ -74,7 +89,7 @@ function resolve(
       hooks: proxy.hooks.length === 0 ? HOOKS : proxy.hooks,
     })),
   };
-  checkAcross(config, given, findings);
+  checkAcross(config, given, findings, surroundings.hasMessenger ?? false);
   return { resolved: deepFreeze(config), problems: findings.problems };
 }
 

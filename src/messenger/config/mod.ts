@@ -26,4 +26,5 @@ export type {
   TlsConfig,
   TlsVersion,
 } from "./types.ts";
+export { toConfig } from "./to_config.ts";
 export { validateConfig } from "./validate.ts";
