@@ -60,11 +60,16 @@ export class MessageProgram {
         env: environmentOf(message),
       }).spawn();
     } catch (error) {
-      const reason = whyNever(error, this.#program);
-      if (reason === undefined) throw error;
-      throw new CannotRunError(`cannot run ${quote(this.#program)}: ${reason}`, { cause: error });
+      throw cannotRun(error, this.#program);
     }
   }
+}
+
+/** The error of a program that could not be started: another one when it never can be. */
+export function cannotRun(error: unknown, program: string): unknown {
+  const reason = whyNever(error, program);
+  if (reason === undefined) return error;
+  return new CannotRunError(`cannot run ${quote(program)}: ${reason}`, { cause: error });
 }
 
 /** Why the program cannot be started whatever the message; undefined when the next time may do. */
@@ -78,7 +83,7 @@ function whyNever(error: unknown, program: string): string | undefined {
 }
 
 function environmentOf(message: Message): Record<string, string> {
-  const variables = {
+  return asVariables({
     KEYOP_ID: message.id,
     KEYOP_CHANNEL: message.channel,
     KEYOP_TYPE: message.payloadType,
@@ -87,7 +92,11 @@ function environmentOf(message: Message): Record<string, string> {
     KEYOP_SERVICE: message.serviceName,
     KEYOP_TIMESTAMP: timeOf(message),
     KEYOP_ATTEMPT: String(message.attempt),
-  };
+  });
+}
+
+/** Texts as environment variables of a program. */
+export function asVariables(variables: Readonly<Record<string, string>>): Record<string, string> {
   // Peers choose these texts: what no environment can hold must not keep a message from its program.
   return Object.fromEntries(
     Object.entries(variables).map(([name, value]) =>

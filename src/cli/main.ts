@@ -55,6 +55,11 @@ const PROGRAM: Program = {
         load: async () => (await import("./verify.ts")).verify,
       },
       {
+        name: "bus",
+        summary: "Publish, stream, request and serve on a bus",
+        load: async () => (await import("./bus.ts")).bus,
+      },
+      {
         name: "version",
         summary: "Print the version",
         load: async () => (await import("./version.ts")).version,
