@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { resolve } from "node:path";
 import { freePort } from "../../examples/demo/free_port.ts";
+import { hasNatsServer, NatsServer } from "../helpers/nats_server.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { RunningProgram } from "./running_program.ts";
 
@@ -62,7 +63,7 @@ Deno.test({
 });
 
 Deno.test("no example asks for every permission", async () => {
-  for (const name of ["one_process.ts", "hub.ts", "client.ts", "sensor.ts"]) {
+  for (const name of ["one_process.ts", "hub.ts", "client.ts", "sensor.ts", "rpc.ts"]) {
     const command = (await commandsOf(name)).at(-1)!;
     assert(command.includes(`${EXAMPLES}/${name}`), command.join(" "));
     for (const word of command) {
@@ -71,6 +72,50 @@ Deno.test("no example asks for every permission", async () => {
     }
   }
 });
+
+Deno.test({
+  name: "the example of a request runs over a file and, with one line changed, over NATS",
+  ignore: Deno.build.os === "windows" || !hasNatsServer,
+  async fn() {
+    await using dir = await tempDir();
+    const commands = await commandsOf("rpc.ts");
+    await askThermostat(commands, dir.path);
+
+    await using server = await NatsServer.start();
+    const source = await Deno.readTextFile(`${EXAMPLES}/rpc.ts`);
+    const overNats = source.replace(
+      /^const BUS = .*$/m,
+      `const BUS = ${JSON.stringify(server.url)};`,
+    );
+    const changed = overNats.split("\n").filter((line) => !source.split("\n").includes(line));
+    assertEquals(changed.length, 1);
+    await Deno.writeTextFile(`${dir.path}/rpc.ts`, overNats);
+    const net = `--allow-net=127.0.0.1:${server.port}`;
+    const permissions = [net, "--allow-env"];
+    await askThermostat(
+      commands.map(([run, ...words]) => [
+        run!,
+        ...permissions,
+        ...words.filter((word) => !word.startsWith("--allow-"))
+          .map((word) => word === `${EXAMPLES}/rpc.ts` ? `${dir.path}/rpc.ts` : word),
+      ]),
+      dir.path,
+    );
+  },
+});
+
+async function askThermostat(
+  [serve, ask]: readonly (readonly string[])[],
+  cwd: string,
+): Promise<void> {
+  await using server = start(serve!, cwd);
+  await server.line(/^serving thermostat$/);
+  const cold = await run(ask!, cwd);
+  assertEquals(cold.lines, ["at 19.5 °C the heating is on"]);
+  const warm = await run([...ask!.slice(0, -1), "20.5"], cwd);
+  assertEquals(warm.lines, ["at 20.5 °C the heating is off"]);
+  await interrupt(server);
+}
 
 /** The commands in an example's comment, as arguments of Deno, for this checkout and another port. */
 async function commandsOf(name: string, port = "7740"): Promise<string[][]> {
