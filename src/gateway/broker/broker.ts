@@ -72,7 +72,10 @@ export interface HistoryPage {
    * trimmed. The page then begins at the oldest that is kept.
    */
   readonly gap: boolean;
-  /** Whether more follow in this direction; go on from the last publication's position. */
+  /**
+   * Whether more follow in this direction. Go on from the position of the last publication, which has
+   * an offset then.
+   */
   readonly more: boolean;
 }
 

@@ -307,18 +307,51 @@ Deno.test({
             ...(random.between(0, 4) > 0 && { since: { offset, epoch: top.epoch } }),
           };
           const page = await broker.history(channel, filter);
-          const expected = plainHistory(all, filter);
+          const whole = plainHistory(all, filter);
+          const more = whole.length > filter.limit;
+          const expected = whole.slice(0, filter.limit);
+          // A page behind which there is more ends with one that has a number, if it has any.
+          const last = expected.findLastIndex((entry) => entry.offset > 0);
+          if (more && filter.limit > 0 && last < 0) continue;
           assertEquals(
             page.publications.map(({ offset, event }) => [offset, textOf(event)]),
-            expected.slice(0, filter.limit).map(({ offset, text }) => [offset, text]),
+            expected.slice(0, more ? last + 1 : undefined).map((
+              { offset, text },
+            ) => [offset, text]),
             JSON.stringify(filter),
           );
-          assertEquals(page.gap, false);
-          assertEquals(page.top, top);
-          if (filter.limit > 0) assertEquals(page.more, expected.length > filter.limit);
+          assertEquals([page.gap, page.top], [false, top]);
+          if (filter.limit > 0) assertEquals(page.more, more);
         }
       }
     });
+  },
+});
+
+Deno.test({
+  name: "redis: many publications of the original in a row end no reader's way",
+  ignore,
+  async fn() {
+    await using bed = await RedisBed.start();
+    const { broker } = await bed.open();
+    const client = bed.client();
+    for (let n = 1; n <= 3; n++) {
+      await broker.publish("a", makeJsonEvent(n));
+      for (let m = 0; m < 12; m++) await publishAsOriginal(client, "a", `${n}.${m}`);
+    }
+    for (const reverse of [false, true]) {
+      const read: string[] = [];
+      for (let filter: HistoryFilter = { limit: 5, reverse };;) {
+        const page = await broker.history("a", filter);
+        read.push(...page.publications.map(({ event }) => textOf(event)));
+        if (!page.more) break;
+        const { offset, epoch } = page.publications.at(-1)!;
+        filter = { limit: 5, reverse, since: { offset, epoch } };
+        assert(read.length < 50, "it goes on for ever");
+      }
+      const numbered = read.filter((text) => !text.includes("."));
+      assertEquals(numbered, reverse ? ["3", "2", "1"] : ["1", "2", "3"]);
+    }
   },
 });
 

@@ -33,13 +33,26 @@ export function channelOfPubsub(name: string): string {
  * matches, or whose joins and leaves a pattern of companions matches.
  */
 export function pubsubPattern(pattern: string): string {
-  const base = withoutCompanion(pattern);
-  const segments = base.split(".");
+  return PUBSUB + globOf(pattern);
+}
+
+/** A pattern of Redis that matches at least the streams of all channels that a pattern matches. */
+export function streamPattern(pattern: string): string {
+  return STREAM + globOf(pattern);
+}
+
+/** The channel whose history a stream is. */
+export function channelOfStream(name: string): string {
+  return name.slice(STREAM.length);
+}
+
+function globOf(pattern: string): string {
+  const segments = withoutCompanion(pattern).split(".");
   const hasRest = segments.at(-1) === "**";
   if (hasRest) segments.pop();
   const quoted = segments.map((segment) =>
     segment === "*" ? "*" : segment.replace(/[\\*?[\]^-]/g, "\\$&")
   ).join(".");
   // A trailing "**" matches no segment as well, so that the dot before it may be missing.
-  return PUBSUB + quoted + (hasRest ? "*" : "");
+  return quoted + (hasRest ? "*" : "");
 }

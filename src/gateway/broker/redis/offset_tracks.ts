@@ -17,7 +17,8 @@ export type Verdict =
   | "hole";
 
 interface Track {
-  seq: number;
+  /** Undefined while nobody knows from where on the channel's publications are missing. */
+  seq: number | undefined;
   epoch: string;
   /** Publications that wait; undefined when none has to. */
   held: Publication[] | undefined;
@@ -31,6 +32,13 @@ export class OffsetTracks {
   readonly #firm = new Map<string, Track>();
   /** Others, least recently delivered first. */
   readonly #loose = new Map<string, Track>();
+  #holdsUnknown = false;
+  #hasForgotten = false;
+
+  /** Whether the place of some channel had to be forgotten, so that an unknown one may be that. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
+  }
 
   /** Begins with a channel that is subscribed to by name. */
   begin(channel: string, { offset, epoch }: StreamPosition): void {
@@ -40,22 +48,53 @@ export class OffsetTracks {
   }
 
   /** The channel's own subscription has ended; a pattern may still deliver it. */
-  loosen(channel: string): void {
+  loosen(channel: string, isWanted: boolean): void {
     const track = this.#firm.get(channel);
     if (track === undefined) return;
     this.#firm.delete(channel);
-    this.#setLoose(channel, track);
+    if (isWanted) this.#setLoose(channel, track);
+  }
+
+  /** Forgets the channels that no pattern delivers any more. */
+  prune(isWanted: (channel: string) => boolean): void {
+    for (const channel of this.#loose.keys()) if (!isWanted(channel)) this.#loose.delete(channel);
   }
 
   /** Every channel with a place. */
   channels(): string[] {
-    return [...this.#firm.keys(), ...this.#loose.keys()];
+    return [...this.#firm.keys(), ...this.#loose.keys()]
+      .filter((channel) => this.placeOf(channel) !== undefined);
   }
 
   /** The place up to which a channel was delivered. */
   placeOf(channel: string): StreamPosition | undefined {
     const track = this.#find(channel);
-    return track && { offset: track.seq, epoch: track.epoch };
+    return track?.seq === undefined ? undefined : { offset: track.seq, epoch: track.epoch };
+  }
+
+  /** Gives a channel that has none a place. */
+  place(channel: string, { offset, epoch }: StreamPosition): void {
+    const track = this.#find(channel);
+    if (track === undefined) this.#setLoose(channel, newTrack(offset, epoch));
+    else if (track.seq === undefined) Object.assign(track, { seq: offset, epoch });
+  }
+
+  /** Holds back what arrives of channels without a place, from now on. */
+  holdUnknown(): void {
+    this.#holdsUnknown = true;
+  }
+
+  /** Ends that. @returns The channels that were held back and have no place yet. */
+  releaseUnknown(): string[] {
+    this.#holdsUnknown = false;
+    return this.unplaced();
+  }
+
+  /** The channels that are held back and have no place yet. */
+  unplaced(): string[] {
+    return Array.from(this.#loose)
+      .filter(([, track]) => track.seq === undefined)
+      .map(([channel]) => channel);
   }
 
   /** Decides about a publication; one with offset 0 is only held back behind others. */
@@ -63,8 +102,13 @@ export class OffsetTracks {
     const { channel, epoch, offset } = publication;
     const track = this.#find(channel);
     if (track === undefined) {
-      if (offset > 0) this.#setLoose(channel, newTrack(offset, epoch));
-      return "deliver";
+      if (offset === 0) return "deliver";
+      const fresh = newTrack(offset, epoch);
+      this.#setLoose(channel, fresh);
+      if (!this.#holdsUnknown) return "deliver";
+      fresh.seq = undefined;
+      fresh.held = [publication];
+      return "held";
     }
     if (track.held !== undefined) {
       this.#hold(track, publication);
@@ -72,9 +116,9 @@ export class OffsetTracks {
     }
     if (offset === 0) return "deliver";
     const isSameLife = track.epoch === epoch;
-    if (isSameLife && offset <= track.seq) return "drop";
+    if (isSameLife && offset <= track.seq!) return "drop";
     // A place without an epoch is one before the first publication.
-    const isNext = isSameLife ? offset === track.seq + 1 : offset === 1;
+    const isNext = isSameLife ? offset === track.seq! + 1 : offset === 1;
     if (!isNext) {
       track.held = [publication];
       return "hole";
@@ -93,7 +137,7 @@ export class OffsetTracks {
   take(publication: Publication): boolean {
     const track = this.#find(publication.channel);
     if (track === undefined) return false;
-    if (track.epoch === publication.epoch && publication.offset <= track.seq) return false;
+    if (isPast(track, publication)) return false;
     this.#advance(publication.channel, track, publication);
     return true;
   }
@@ -108,7 +152,7 @@ export class OffsetTracks {
     track.overflowed = false;
     const publications = held.filter((publication) => {
       if (publication.offset === 0) return true;
-      if (track.epoch === publication.epoch && publication.offset <= track.seq) return false;
+      if (isPast(track, publication)) return false;
       this.#advance(channel, track, publication);
       return true;
     });
@@ -129,6 +173,7 @@ export class OffsetTracks {
     this.#loose.set(channel, track);
     if (this.#loose.size > LOOSE_MAX) {
       this.#loose.delete(this.#loose.keys().next().value!);
+      this.#hasForgotten = true;
     }
   }
 
@@ -140,6 +185,10 @@ export class OffsetTracks {
     }
     held.push(publication);
   }
+}
+
+function isPast({ epoch, seq }: Track, publication: Publication): boolean {
+  return epoch === publication.epoch && seq !== undefined && publication.offset <= seq;
 }
 
 function newTrack(seq: number, epoch: string): Track {

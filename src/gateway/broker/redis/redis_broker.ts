@@ -34,6 +34,7 @@ import { CHANNEL_SCANS, channelOfPubsub, keys } from "./keys.ts";
 import { OffsetTracks } from "./offset_tracks.ts";
 import { type RedisAddress, RedisLink } from "./redis_link.ts";
 import { RedisPresence } from "./redis_presence.ts";
+import { type MixedPage, RedisRecovery } from "./redis_recovery.ts";
 import { RedisSubscriptions } from "./redis_subscriptions.ts";
 import { type ScriptedRedis, withScripts } from "./scripts.ts";
 import { decodePayload, encodePublication } from "./wire.ts";
@@ -43,8 +44,6 @@ const DAY_MS = 86_400_000;
 /** A payload is longer than that in no sane use, and Redis copies it for every gateway. */
 const PAYLOAD_LENGTH_MAX = 16 * MIB;
 const PAGE_BYTES = 8 * MIB;
-const CATCH_UP_PAGE = 1_000;
-const CATCH_UPS_AT_ONCE = 16;
 const SCAN_COUNT = 1_000;
 
 /** Options of {@linkcode RedisBroker}. */
@@ -86,11 +85,12 @@ export class RedisBroker implements Broker {
   /** Carries subscriptions. */
   readonly #listening: RedisLink;
   readonly #subscriptions: RedisSubscriptions;
+  readonly #recovery: RedisRecovery;
   readonly #presence: RedisPresence;
   readonly #tracks = new OffsetTracks();
   readonly #exact = new Set<string>();
-  readonly #patterns = new PatternIndex<true>();
-  readonly #patternNames = new Set<string>();
+  /** With Redis' time when each was subscribed to. */
+  readonly #patterns = new PatternIndex<number>();
   #events: BrokerEvents | undefined;
   #closed = false;
   #restoring: Promise<void> = Promise.resolve();
@@ -122,7 +122,10 @@ export class RedisBroker implements Broker {
       use: "subscriptions",
       clock,
       logger,
-      onLost: () => this.#lostListening(),
+      onLost: () => {
+        this.#subscriptions.lost();
+        this.#recovery.begin();
+      },
       onReconnect: () => {
         this.#restoring = this.#restoring.then(() => this.#restore());
       },
@@ -130,6 +133,16 @@ export class RedisBroker implements Broker {
     this.#subscriptions = new RedisSubscriptions({
       link: this.#listening,
       onMessage: (pubsub, payload) => this.#receive(channelOfPubsub(pubsub), payload),
+    });
+    this.#recovery = new RedisRecovery({
+      link: this.#link,
+      client: this.#client,
+      tracks: this.#tracks,
+      patterns: this.#patterns,
+      readHistory: (channel, filter) => this.#readHistory(channel, filter),
+      deliver: (publication) => this.#deliver(publication),
+      interrupted: (name, complete) => this.#tell((events) => events.interrupted?.(name, complete)),
+      logger,
     });
     this.#presence = new RedisPresence({
       link: this.#link,
@@ -194,18 +207,18 @@ export class RedisBroker implements Broker {
   async subscribe(channelOrPattern: string): Promise<void> {
     checkSubscription(channelOrPattern);
     this.#mustBeOpen("subscribe");
-    if (isPattern(channelOrPattern)) {
-      if (this.#patternNames.has(channelOrPattern)) return;
-      this.#patternNames.add(channelOrPattern);
-      this.#patterns.set(channelOrPattern, true);
-    } else {
-      if (this.#exact.has(channelOrPattern)) return;
-      this.#exact.add(channelOrPattern);
+    const isOfPattern = isPattern(channelOrPattern);
+    if (isOfPattern ? this.#patterns.get(channelOrPattern) : this.#exact.has(channelOrPattern)) {
+      return;
     }
     try {
-      if (!isPattern(channelOrPattern) && !isCompanion(channelOrPattern)) {
-        // Read before: what is published until Redis delivers shows as a hole, and is fetched.
-        this.#tracks.begin(channelOrPattern, await this.#readPosition(channelOrPattern, true));
+      // Read before: what is published until Redis delivers shows as a hole, and is fetched.
+      if (isOfPattern) this.#patterns.set(channelOrPattern, await this.#time());
+      else {
+        this.#exact.add(channelOrPattern);
+        if (!isCompanion(channelOrPattern)) {
+          this.#tracks.begin(channelOrPattern, await this.#readPosition(channelOrPattern, true));
+        }
       }
       await this.#subscriptions.add(channelOrPattern);
     } catch (error) {
@@ -222,8 +235,22 @@ export class RedisBroker implements Broker {
   async history(channel: string, filter: HistoryFilter): Promise<HistoryPage> {
     checkConcrete(channel);
     this.#mustBeOpen("read history");
-    const { publications, ...page } = await this.#readHistory(channel, filter);
-    return { ...page, publications: publications.map(({ publication }) => publication) };
+    const page = await this.#readHistory(channel, filter);
+    const { limit } = filter;
+    if (!page.more || limit === 0) return plainPage(page);
+    // A reader goes on from the last publication, which must have a number for that: what nodes of
+    // the original wrote behind it comes with the next page.
+    const { publications } = page;
+    const last = publications.findLastIndex(isNumbered);
+    if (last >= 0) return plainPage({ ...page, publications: publications.slice(0, last + 1) });
+    const longer = await this.#readHistory(channel, { ...filter, limit: HISTORY_PAGE_MAX });
+    const next = longer.publications.find(isNumbered);
+    return plainPage({
+      ...longer,
+      publications: [...publications.slice(0, -1), ...(next ? [next] : [])],
+      gap: true,
+      more: next !== undefined,
+    });
   }
 
   async position(channel: string): Promise<StreamPosition> {
@@ -291,11 +318,22 @@ export class RedisBroker implements Broker {
 
   /** @returns Whether the name was subscribed to. */
   #forget(channelOrPattern: string): boolean {
-    if (this.#patternNames.delete(channelOrPattern)) {
-      return this.#patterns.delete(channelOrPattern);
+    if (this.#patterns.delete(channelOrPattern)) {
+      this.#tracks.prune((channel) => this.#isWanted(channel));
+      return true;
     }
-    this.#tracks.loosen(channelOrPattern);
-    return this.#exact.delete(channelOrPattern);
+    if (!this.#exact.delete(channelOrPattern)) return false;
+    this.#tracks.loosen(channelOrPattern, this.#isWanted(channelOrPattern));
+    return true;
+  }
+
+  /** Redis' time in milliseconds since 1970. */
+  async #time(): Promise<number> {
+    const [seconds, microseconds] = await this.#link.send(
+      "read the time",
+      () => this.#client.time(),
+    );
+    return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
   }
 
   async #readPosition(channel: string, begins: boolean): Promise<StreamPosition> {
@@ -312,10 +350,7 @@ export class RedisBroker implements Broker {
   async #readHistory(
     channel: string,
     { limit, reverse = false, since }: HistoryFilter,
-  ): Promise<
-    & Omit<HistoryPage, "publications">
-    & { publications: { publication: Publication; isForeign: boolean }[] }
-  > {
+  ): Promise<MixedPage> {
     const wanted = limit < 0 ? HISTORY_PAGE_MAX : Math.min(limit, HISTORY_PAGE_MAX);
     const [offset, epoch, gap, more, ...entries] = await this.#link.send(
       "read history",
@@ -364,7 +399,7 @@ export class RedisBroker implements Broker {
         this.#deliver(publication);
         break;
       case "hole":
-        void this.#catchUp(channel);
+        void this.#recovery.catchUp(channel);
         break;
     }
   }
@@ -373,66 +408,19 @@ export class RedisBroker implements Broker {
     return this.#exact.has(channel) || this.#patterns.match(channel).length > 0;
   }
 
-  #lostListening(): void {
-    this.#subscriptions.lost();
-    for (const channel of this.#tracks.channels()) this.#tracks.hold(channel);
-  }
-
   /** Listens again and fetches what was missed. */
   async #restore(): Promise<void> {
     if (this.#closed) return;
     try {
+      this.#recovery.begin();
       await this.#subscriptions.restore();
-      const channels = this.#tracks.channels();
-      const fetch = async () => {
-        for (let name = channels.pop(); name !== undefined; name = channels.pop()) {
-          const complete = await this.#catchUp(name);
-          this.#tell((events) => events.interrupted?.(name!, complete));
-        }
-      };
-      await Promise.all(Array.from({ length: CATCH_UPS_AT_ONCE }, fetch));
-      // Nobody knows which other channels of a pattern came to exist meanwhile.
-      for (const pattern of this.#patternNames) {
-        this.#tell((events) => events.interrupted?.(pattern, false));
-      }
+      await this.#recovery.restore();
     } catch (error) {
       // When it is lost again meanwhile, the next connection begins anew.
-      if (!this.#closed && this.#listening.isReady) {
-        this.#warn("listen again", error);
-        this.#listening.client.disconnect(true);
-      }
+      if (this.#closed || !this.#listening.isReady) return;
+      this.#warn("listen again", error);
+      this.#listening.client.disconnect(true);
     }
-  }
-
-  /** Fetches what is missing of a channel whose publications are held. @returns Whether that was all. */
-  async #catchUp(channel: string): Promise<boolean> {
-    let complete = true;
-    this.#tracks.hold(channel);
-    try {
-      for (let more = true; more && !this.#closed;) {
-        const since = this.#tracks.placeOf(channel);
-        if (since === undefined) return true;
-        const page = await this.#readHistory(channel, { since, limit: CATCH_UP_PAGE });
-        more = page.more;
-        let moved = false;
-        for (const { publication, isForeign } of page.publications) {
-          // One of an original node has no number: it may have been delivered already.
-          if (isForeign || publication.offset === 0) complete = false;
-          else if (this.#tracks.take(publication)) {
-            moved = true;
-            this.#deliver(publication);
-          }
-        }
-        if (page.gap) complete = false;
-        if (!moved) break;
-      }
-    } catch (error) {
-      complete = false;
-      this.#warn("fetch what was missed", error);
-    }
-    const released = this.#tracks.release(channel);
-    for (const publication of released.publications) this.#deliver(publication);
-    return complete && released.complete;
   }
 
   #deliver(publication: Publication): void {
@@ -457,6 +445,14 @@ export class RedisBroker implements Broker {
   #warn(what: string, error: unknown): void {
     this.#logger.warn(`could not ${what} in Redis`, { error: messageOf(error) });
   }
+}
+
+function plainPage({ publications, ...page }: MixedPage): HistoryPage {
+  return { ...page, publications: publications.map(({ publication }) => publication) };
+}
+
+function isNumbered({ publication }: MixedPage["publications"][number]): boolean {
+  return publication.offset > 0;
 }
 
 function positive(name: string, value: number): number {
