@@ -1,6 +1,6 @@
 import type { Logger } from "../../base/mod.ts";
 import { messageOf } from "../../base/mod.ts";
-import type { Broker, HistoryPage, Publication, StreamPosition } from "../broker/mod.ts";
+import type { Broker, Publication, StreamPosition } from "../broker/mod.ts";
 import type { Codec, DataForm } from "../codec/mod.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Outbox } from "./outbox.ts";
@@ -17,6 +17,8 @@ interface Hold {
   readonly plan: RecoverPlan;
   /** What was replayed up to. */
   cursor: StreamPosition;
+  /** Publications without an offset that were replayed behind the cursor. */
+  readonly unnumbered: Set<string>;
   waiting: Delivery[];
   /** Whether some that waited were given up, to be read from the history. */
   hasDropped: boolean;
@@ -81,6 +83,7 @@ export class Replays {
     const hold: Hold = {
       plan,
       cursor: plan.from,
+      unnumbered: new Set(),
       waiting: [],
       hasDropped: false,
       isDone: false,
@@ -133,8 +136,10 @@ export class Replays {
       page ??= await broker.history(channel, { since: hold.cursor, limit: REPLAY_PAGE });
       if (hold.isCancelled || this.#isClosed) return;
       if (page.gap && !isFirst) return onFailed();
-      if (page.publications.length > 0) {
-        if (!await this.#sendPage(hold, page)) return;
+      // What nodes without offsets wrote behind the cursor is in the next page once more.
+      const publications = page.publications.filter(({ id }) => !hold.unnumbered.has(id));
+      if (publications.length > 0) {
+        if (!await this.#sendPage(hold, publications)) return;
       } else {
         await outbox.room();
         if (!hold.hasDropped) {
@@ -149,7 +154,7 @@ export class Replays {
     }
   }
 
-  async #sendPage(hold: Hold, { publications }: HistoryPage): Promise<boolean> {
+  async #sendPage(hold: Hold, publications: readonly Publication[]): Promise<boolean> {
     const { outbox, send, codec, form, now } = this.#options;
     for (let at = 0; at < publications.length;) {
       await outbox.room();
@@ -158,8 +163,14 @@ export class Replays {
       const batch = publications.slice(at, end);
       const head = { id: crypto.randomUUID(), timeMs: now() };
       send({ bytes: codec.encodePublications(head, batch, { data: form, replay: true }) });
-      const { offset, epoch } = batch.at(-1)!;
-      hold.cursor = { offset, epoch };
+      for (const { id, offset, epoch } of batch) {
+        if (offset === 0) {
+          hold.unnumbered.add(id);
+        } else {
+          hold.unnumbered.clear();
+          hold.cursor = { offset, epoch };
+        }
+      }
       at = end;
     }
     return true;
