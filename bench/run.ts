@@ -8,6 +8,7 @@ import { federation } from "./federation.ts";
 import { gatewayFanOut, gatewayIdle, gatewayLatency, gatewayReplay } from "./gateway.ts";
 import { askAll } from "./lib/main.ts";
 import { memory } from "./memory.ts";
+import { pipes, pipesFanOut } from "./pipes.ts";
 import { publishAlways } from "./publish_always.ts";
 import { publishPeriodic } from "./publish_periodic.ts";
 
@@ -23,5 +24,7 @@ Deno.exit(
     gatewayIdle,
     gatewayLatency,
     gatewayReplay,
+    pipes,
+    pipesFanOut,
   ]),
 );

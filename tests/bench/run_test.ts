@@ -18,6 +18,8 @@ const QUESTIONS = [
   "gateway-idle",
   "gateway-latency",
   "gateway-replay",
+  "pipes",
+  "pipes-fan-out",
 ];
 
 Deno.test("every question can be answered, under the permissions that the task has", async () => {
