@@ -108,6 +108,16 @@ export class Hub implements SessionHost {
     return this.#users.size;
   }
 
+  /** Channels and patterns that the broker is asked for. */
+  get interests(): number {
+    return this.#interests.size;
+  }
+
+  /** Users and addresses whose limits are kept count of. */
+  get scopes(): { readonly users: number; readonly addresses: number } {
+    return { users: this.#scopes.user.size, addresses: this.#scopes.address.size };
+  }
+
   /** A session that is connected. */
   session(id: string): Session | undefined {
     return this.#connected.get(id);

@@ -307,11 +307,12 @@ export class Session {
     if (this.#state !== "connected") return undefined;
     try {
       const pending = this.#serve(message);
-      return pending?.catch((error) => this.fail(message, error));
+      if (pending !== undefined) return pending.catch((error) => this.fail(message, error));
     } catch (error) {
       this.fail(message, error);
-      return undefined;
     }
+    // Who does not take the answers is not read any further.
+    return this.#outbox.room();
   }
 
   #serve(message: client.InboundMessage): Promise<void> | undefined {
