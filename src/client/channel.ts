@@ -20,6 +20,9 @@ import {
 import type { ServerFrame, WireEvent } from "./frames.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
+/** The most messages that the gateway gives at a time. */
+const PAGE_MESSAGES = 1_000;
+
 /** Options of {@linkcode GatewayChannel.publish}. */
 export interface GatewayPublishOptions extends EventOptions {
   /** Gives up waiting for the answer; what was sent stays sent. */
@@ -150,6 +153,7 @@ export class GatewayChannel<T = unknown> {
     const { history = 0, since, signal, bufferSize: limit = 1_024 } = options;
     this.#host.check();
     signal?.throwIfAborted();
+    const stop = signal ? { signal } : {};
     // The gateway repeats nothing for a channel that this client is subscribed to already.
     const late = since !== undefined && subscriptions.has(channel);
     const delivery = new Delivery<T>({
@@ -163,16 +167,19 @@ export class GatewayChannel<T = unknown> {
     const close = () => {
       signal?.removeEventListener("abort", close);
       subscriptions.remove(channel, delivery);
+      delivery.close();
     };
     signal?.addEventListener("abort", close);
     try {
       await aborted(subscriptions.add(channel, options, delivery), signal);
       if (history > 0) {
-        const past = { limit: history, reverse: true, ...(signal ? { signal } : {}) };
-        const { messages, position } = await this.#history(past);
-        delivery.release([...messages].reverse(), position.offset);
+        const last = await this.#history({ limit: history, reverse: true, ...stop });
+        for (const message of [...last.messages].reverse()) delivery.past(message);
+        if (!delivery.release(last.position.offset)) {
+          await this.#catchUp(last.position, delivery, stop);
+        }
       } else if (late) {
-        await this.#catchUp(since, delivery, signal);
+        await this.#catchUp(since, delivery, stop);
       }
     } catch (error) {
       close();
@@ -280,26 +287,24 @@ export class GatewayChannel<T = unknown> {
     return { ...page, messages };
   }
 
+  /** Reads what came after a position, until what is held goes on from there. */
   async #catchUp(
     since: StreamPosition,
     delivery: Delivery<T>,
-    signal: AbortSignal | undefined,
+    stop: { readonly signal?: AbortSignal },
   ): Promise<void> {
-    const past: GatewayMessage[] = [];
     let from = since;
     for (;;) {
-      const page = await this.#history({
+      const { messages, gap, position } = await this.#history({
         since: from,
-        limit: 1_000,
-        ...(signal ? { signal } : {}),
+        limit: PAGE_MESSAGES,
+        ...stop,
       });
-      if (page.gap) delivery.gap("trimmed");
-      past.push(...page.messages);
-      const { epoch, offset } = page.position;
-      from = { epoch, offset: page.messages.at(-1)?.offset ?? offset };
-      if (from.offset >= offset || page.messages.length === 0) break;
+      if (gap) delivery.gap("trimmed");
+      for (const message of messages) delivery.past(message);
+      from = { epoch: position.epoch, offset: messages.at(-1)?.offset ?? position.offset };
+      if (from.offset >= position.offset && delivery.release(from.offset)) return;
     }
-    delivery.release(past, from.offset);
   }
 
   async #history(options: HistoryOptions): Promise<HistoryPage<unknown>> {

@@ -5,7 +5,6 @@ import { Emitter } from "./emitter.ts";
 import { deferred } from "./deferred.ts";
 import {
   type GatewayClientError,
-  GatewayClosedError,
   GatewayConnectionLostError,
   GatewayNotConnectedError,
   GatewayReplyError,
@@ -394,7 +393,7 @@ export class GatewayClient implements AsyncDisposable {
   }
 
   #ended(error: GatewayClientError): void {
-    this.#closed = error instanceof GatewayClosedError ? new GatewayClosedError() : error;
+    this.#closed = error;
     this.#requests.close(this.#closed);
     this.#subscriptions.close(this.#closed);
     this.#setState("closed");

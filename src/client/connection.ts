@@ -50,13 +50,19 @@ export class Connection {
       () => this.end(ABNORMAL, `no answer within ${connectTimeoutMs} ms`),
       connectTimeoutMs,
     );
-    this.#transport = options.open({
+    const events: TransportEvents = {
       opened: () => {
         if (this.#state === "opening") this.send(options.codec.encode(options.hello));
       },
       frame: (data) => this.#received(data),
       closed: (code, reason) => this.#ended(code, reason),
-    });
+    };
+    try {
+      this.#transport = options.open(events);
+    } catch (error) {
+      clearTimeout(this.#timer);
+      throw error;
+    }
   }
 
   /** Sends an encoded frame. */

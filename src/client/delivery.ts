@@ -24,6 +24,8 @@ export class Delivery<T> implements Listener {
   #held: GatewayMessage[] | undefined;
   #last: Promise<void> | undefined;
   #waiting = 0;
+  #isIncomplete = false;
+  #isClosed = false;
 
   /**
    * Makes it.
@@ -38,19 +40,43 @@ export class Delivery<T> implements Listener {
 
   /** Takes a message. */
   message(message: GatewayMessage): void {
-    if (this.#held === undefined) return this.#check(message);
-    if (this.#held.length < this.#options.limit) this.#held.push(message);
-    else this.#overflow();
+    if (this.#held === undefined) return this.past(message);
+    if (this.#held.length === this.#options.limit) {
+      this.#held = [];
+      this.#isIncomplete = true;
+    }
+    this.#held.push(message);
   }
 
-  /** Hands out history, and what was held and is not in it. */
-  release(history: readonly GatewayMessage[], topOffset: number): void {
+  /** Takes a message that goes before those that are held. */
+  past(message: GatewayMessage): void {
+    if (!this.#isClosed) this.#check(message);
+  }
+
+  /**
+   * Hands out what was held, but for what was taken as past.
+   *
+   * @param topOffset Offset of the last message of the past.
+   * @returns False when some that came meanwhile were given up: then more of the past has to be read.
+   */
+  release(topOffset: number): boolean {
     const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const message of history) this.#check(message);
-    for (const message of held) {
-      if (message.offset === 0 || message.offset > topOffset) this.#check(message);
+    if (this.#isIncomplete) {
+      this.#isIncomplete = false;
+      this.#held = [];
+      return false;
     }
+    this.#held = undefined;
+    for (const message of held) {
+      if (message.offset === 0 || message.offset > topOffset) this.past(message);
+    }
+    return true;
+  }
+
+  /** Hands out nothing any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#held = [];
   }
 
   /** What was missed comes next. */
@@ -74,7 +100,7 @@ export class Delivery<T> implements Listener {
       const checked = checkMessage(message, schema);
       if (!(checked instanceof Promise) && this.#last === undefined) return handler(checked);
       // One that waits for its schema holds up those behind it.
-      if (this.#waiting === limit) return this.#overflow();
+      if (this.#waiting === limit) throw new GatewayOverflowError(this.#options.channel, limit);
       this.#waiting++;
       const before = this.#last;
       const last: Promise<void> = Promise.allSettled([checked, before]).then(([result]) => {
@@ -82,15 +108,11 @@ export class Delivery<T> implements Listener {
         if (this.#last === last) this.#last = undefined;
         this.#guarded(() => {
           if (result.status === "rejected") throw result.reason;
-          handler(result.value);
+          if (!this.#isClosed) handler(result.value);
         });
       });
       this.#last = last;
     });
-  }
-
-  #overflow(): void {
-    this.#options.failed(new GatewayOverflowError(this.#options.channel, this.#options.limit));
   }
 
   #guarded(run: () => void): void {

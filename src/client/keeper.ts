@@ -2,7 +2,12 @@ import { Backoff } from "../base/mod.ts";
 import { afterClose } from "./close_codes.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { deferred } from "./deferred.ts";
-import { type GatewayClientError, GatewayClosedError, GatewayRejectedError } from "./errors.ts";
+import {
+  type GatewayClientError,
+  GatewayClosedError,
+  GatewayRejectedError,
+  GatewayUnreachableError,
+} from "./errors.ts";
 import type { ServerFrame } from "./frames.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { openSse } from "./sse_transport.ts";
@@ -88,7 +93,9 @@ export class Keeper {
   start(): void {
     // Browsers tell when the network is back.
     globalThis.addEventListener?.("online", this.#online);
-    this.#run().catch((cause) => this.close(undefined, cause));
+    this.#run().catch((cause) =>
+      this.close(new GatewayUnreachableError(this.#url.href, { cause }))
+    );
   }
 
   /** Sends an encoded frame over the connection that there is. */
@@ -100,16 +107,14 @@ export class Keeper {
    * Ends it for good.
    *
    * @param error Why; without one it was closed from here.
-   * @param cause What went wrong.
    */
-  close(error?: GatewayClientError, cause?: unknown): void {
+  close(error: GatewayClientError = new GatewayClosedError()): void {
     if (this.#closed) return;
     this.#closed = true;
     globalThis.removeEventListener?.("online", this.#online);
     this.#connection?.end(1000, "closed by the client");
     this.#wake();
-    if (cause !== undefined) this.#events.error(cause);
-    this.#events.closed(error ?? new GatewayClosedError());
+    this.#events.closed(error);
   }
 
   readonly #online = () => this.#wake();

@@ -7,6 +7,8 @@ import {
 } from "./errors.ts";
 import type { ServerFrame } from "./frames.ts";
 
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 type Encoded = string | Uint8Array<ArrayBuffer>;
 
 /** What is asked of the gateway. */
@@ -128,6 +130,8 @@ export class Requests {
 
   #startTimer(pending: Pending): void {
     const { id, what, limitMs } = pending;
+    // Longer than a timer can wait is for ever.
+    if (limitMs > MAX_TIMER_MS) return;
     pending.timer = setTimeout(
       () => this.#fail(id, new GatewayTimeoutError(what, limitMs)),
       limitMs,

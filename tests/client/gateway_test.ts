@@ -3,13 +3,16 @@ import {
   type FrameCodec,
   GatewayClient,
   type GatewayClientOptions,
+  GatewayConnectionLostError,
   GatewayReplyError,
   jsonCodec,
   type PresenceEvent,
   type TransportKind,
 } from "../../client.ts";
 import { protobufCodec } from "../../client_protobuf.ts";
+import { MemoryBroker } from "../../src/gateway/broker/mod.ts";
 import { makeJsonEvent } from "../../src/gateway/event.ts";
+import { type Authorizer, DISCONNECTS } from "../../src/gateway/session/mod.ts";
 import { testGateway } from "../gateway/helpers/gateway.ts";
 import { once } from "./setup.ts";
 import { withoutWebSockets } from "./narrow_proxy.ts";
@@ -161,6 +164,79 @@ Deno.test("history that was lost is told as a hole, and what is kept is repeated
   await numbers.publish(3);
   await until(3);
   assertEquals(seen.map(([data]) => data), [1, 2, 3]);
+});
+
+Deno.test("who comes late and names a position gets all from there, however much that is", async () => {
+  await using running = await testGateway({ broker: new MemoryBroker({ historySize: 5_000 }) });
+  await using client = await connect(running.url, {});
+  const numbers = client.channel<number>("numbers");
+  const first = await numbers.subscribe(() => {});
+  const since = first.position!;
+  const count = 2_500;
+  for (let n = 1; n <= count; n += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, at) => numbers.publish(n + at)));
+  }
+  let publishing = true;
+  const more = (async () => {
+    for (let n = count + 1; publishing; n++) await numbers.publish(n);
+  })();
+  const seen: number[] = [];
+  // So few may wait that what comes meanwhile has to be read from history again.
+  const done = Promise.withResolvers<void>();
+  const handler = ({ data }: { data: number }) => {
+    seen.push(data);
+    if (data === 0) done.resolve();
+  };
+  await numbers.subscribe(handler, { since, bufferSize: 2 });
+  await numbers.subscribe(() => {}, { history: 1_000, bufferSize: 2 });
+  publishing = false;
+  await more;
+  const last = await numbers.publish(0);
+  await done.promise;
+  assertEquals(last.offset, seen.length);
+  assertEquals(seen.slice(0, -1), Array.from({ length: seen.length - 1 }, (_, n) => n + 1));
+});
+
+Deno.test("a login that ends is renewed with a fresh token, and nothing is missed", async () => {
+  let logins = 0;
+  const authorizer: Authorizer = {
+    authenticate: ({ token }) => {
+      logins++;
+      const user = { id: "ann", claims: {}, expiresAtMs: Date.now() + 300 };
+      const error = { code: "AUTH_ERROR", type: "auth_error", message: "no", metadata: {} };
+      return Promise.resolve(
+        token.startsWith("good")
+          ? { ok: true, user }
+          : { ok: false, error, disconnect: DISCONNECTS.invalidToken },
+      );
+    },
+    may: () => true,
+  };
+  await using running = await testGateway({ authorizer });
+  const reasons: string[] = [];
+  await using client = await connect(running.url, {
+    token: (reason) => `good ${reasons.push(reason)}`,
+  });
+  const seen: number[] = [];
+  const numbers = client.channel<number>("numbers");
+  await numbers.subscribe(({ data }) => seen.push(data));
+  const gaps: unknown[] = [];
+  client.on("gap", (gap) => gaps.push(gap));
+  let n = 0;
+  while (logins < 3) {
+    try {
+      await numbers.publish(n + 1);
+      n++;
+    } catch (error) {
+      // It may have been stored or not: look.
+      if (!(error instanceof GatewayConnectionLostError)) throw error;
+      const { messages } = await numbers.history({ limit: 1, reverse: true });
+      n = messages[0]?.data ?? 0;
+    }
+  }
+  await numbers.history();
+  assertEquals(seen, Array.from({ length: n }, (_, at) => at + 1));
+  assertEquals([gaps, reasons.slice(0, 2)], [[], ["connect", "refused"]]);
 });
 
 Deno.test("where WebSockets do not get through, server-sent events do", async () => {
