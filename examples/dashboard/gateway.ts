@@ -7,32 +7,20 @@
  *
  * @module
  */
-import { Messenger } from "@keyop/messenger";
-import { systemClock } from "../../src/base/mod.ts";
-import { MessengerBroker } from "../../src/gateway/broker/mod.ts";
-import { GatewayRuntime } from "../../src/gateway/runtime.ts";
-import { openAuthorizer } from "../../src/gateway/session/mod.ts";
-import { listenForClients } from "../../src/gateway/transport/mod.ts";
-import { consoleLogger } from "@keyop/messenger";
+import { consoleLogger, Messenger } from "@keyop/messenger";
+import { Gateway } from "@keyop/messenger/gateway";
 import { commands, tell } from "../demo/events.ts";
 
 const [config, port, origin] = Deno.args;
 
 await using messenger = await Messenger.open(config!);
-await using _gateway = await GatewayRuntime.start({
-  authorizer: openAuthorizer,
-  broker: new MessengerBroker(messenger),
-  servers: [(hub) =>
-    listenForClients({
-      hub,
-      address: { host: "127.0.0.1", port: Number(port) },
-      path: "/ws",
-      origins: { allowedOrigins: [origin!], allowAllOrigins: false },
-      sse: true,
-      readTimeoutMs: 10_000,
-      clock: systemClock,
-      logger: consoleLogger(),
-    })],
-});
+await using _gateway = await Gateway.open({
+  server: { allowAnonymous: true, http: { enabled: false } },
+  transport: {
+    websocket: { addr: `127.0.0.1:${port}`, allowedOrigins: [origin!] },
+    grpc: { enabled: false },
+  },
+  broker: { type: "messenger" },
+}, { messenger, logger: consoleLogger({ level: "warn" }) });
 tell({ event: "ready" });
 for await (const _ of commands());

@@ -97,6 +97,32 @@ export interface ChannelHost {
  * A channel of a gateway, with the type of its data. Get it from `client.channel()`.
  *
  * @typeParam T Type of the data.
+ *
+ * @example
+ * ```ts
+ * import { GatewayClient } from "@keyop/messenger/client";
+ * import { Gateway } from "@keyop/messenger/gateway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using gateway = await Gateway.open({
+ *   server: { allowAnonymous: true, http: { enabled: false } },
+ *   transport: { websocket: { addr: "127.0.0.1:0" }, grpc: { enabled: false } },
+ * });
+ * await using client = new GatewayClient(`ws://${gateway.addresses.websocket}/ws`);
+ * await client.connect();
+ *
+ * const room = client.channel<string>("room");
+ * await room.publish("first");
+ * const texts: string[] = [];
+ * for await (const { data } of room.messages({ history: 10 })) {
+ *   texts.push(data);
+ *   if (texts.length === 2) break;
+ *   const { members } = await room.presence();
+ *   assertEquals(members[0]!.sessionId, client.sessionId);
+ *   await room.publish("second");
+ * }
+ * assertEquals(texts, ["first", "second"]);
+ * ```
  */
 export class GatewayChannel<T = unknown> {
   /** The channel's name, or a pattern: a segment `*` stands for one segment of any text. */

@@ -2,6 +2,7 @@ import type { PayloadSchema } from "../registry/mod.ts";
 import { parsePayload } from "../registry/mod.ts";
 import { type ChannelHost, GatewayChannel } from "./channel.ts";
 import { Emitter } from "./emitter.ts";
+import type { GatewayClientEvents, GatewayClientState, GatewayRpcOptions } from "./client_types.ts";
 import { deferred } from "./deferred.ts";
 import {
   type GatewayClientError,
@@ -13,82 +14,12 @@ import {
 import type { ClientFrame, ServerFrame, WireEvent } from "./frames.ts";
 import { jsonCodec } from "./json_codec.ts";
 import { Keeper } from "./keeper.ts";
-import { type EventOptions, type GatewayMessage, makeEvent, readData } from "./message.ts";
+import { makeEvent, readData } from "./message.ts";
 import { type GatewayClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
-import type { GapReason, StreamPosition } from "./positions.ts";
 import { Requests } from "./requests.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { answerSurvey, surveyChannel, type SurveyHandler } from "./surveys.ts";
 import type { TransportKind } from "./transport.ts";
-
-/** What a client is doing. */
-export type GatewayClientState =
-  /** Not yet connected. */
-  | "idle"
-  /** Making a connection. */
-  | "connecting"
-  /** Connected. */
-  | "connected"
-  /** Waiting before the next attempt. */
-  | "waiting"
-  /** Closed for good. */
-  | "closed";
-
-/** What a client tells by {@linkcode GatewayClient.on}. */
-export interface GatewayClientEvents {
-  /** The state has changed. */
-  readonly state: GatewayClientState;
-  /** There is a connection. */
-  readonly connected: {
-    /** Names the connection. */
-    readonly sessionId: string;
-    /** How the gateway was reached. */
-    readonly transport: TransportKind;
-    /** Whether there was one before. */
-    readonly reconnected: boolean;
-  };
-  /** A connection broke or an attempt failed. */
-  readonly disconnected: {
-    /** The close code; 1006 when there was none. */
-    readonly code: number;
-    /** Why. */
-    readonly reason: string;
-    /** When the next attempt begins. */
-    readonly retryInMs: number;
-    /** What the gateway sent, or what went wrong. */
-    readonly cause?: unknown;
-  };
-  /** All that was missed in a channel will be repeated next, marked as `replayed`. */
-  readonly recovered: {
-    /** The channel. */
-    readonly channel: string;
-    /** Where the channel stands. */
-    readonly position: StreamPosition | undefined;
-  };
-  /** Messages of a channel may be missing. */
-  readonly gap: {
-    /** The channel. */
-    readonly channel: string;
-    /** Why. */
-    readonly reason: GapReason;
-  };
-  /** A message that an administrator sent to this connection, on no channel. */
-  readonly direct: GatewayMessage;
-  /** Something went wrong that ends nothing: a handler threw, a message did not fit its schema. */
-  readonly error: unknown;
-  /** The client is closed; the error says why. */
-  readonly closed: GatewayClientError;
-}
-
-/** Options of {@linkcode GatewayClient.rpc}. */
-export interface GatewayRpcOptions<T = unknown> extends EventOptions {
-  /** What the answer has to be. */
-  readonly schema?: PayloadSchema<T>;
-  /** Milliseconds for the answer, with waiting for the connection. @default {30_000} */
-  readonly timeoutMs?: number;
-  /** Gives up waiting; the call is not undone. */
-  readonly signal?: AbortSignal;
-}
 
 /**
  * A client of the gateway, for browsers, Deno and Node. It keeps a connection, makes it again when it
@@ -99,11 +30,19 @@ export interface GatewayRpcOptions<T = unknown> extends EventOptions {
  * @example
  * ```ts
  * import { GatewayClient } from "@keyop/messenger/client";
+ * import { Gateway } from "@keyop/messenger/gateway";
  *
- * await using client = new GatewayClient("wss://example.com/ws", { token: "secret" });
+ * await using gateway = await Gateway.open({
+ *   server: { allowAnonymous: true, http: { enabled: false } },
+ *   transport: { websocket: { addr: "127.0.0.1:0" }, grpc: { enabled: false } },
+ * });
+ * await using client = new GatewayClient(`ws://${gateway.addresses.websocket}/ws`);
+ * await client.connect();
  * client.on("gap", ({ channel, reason }) => console.warn(`${channel} has a hole: ${reason}`));
- * const readings = client.channel("readings");
- * console.log(client.state, readings.name);
+ *
+ * const readings = client.channel<{ celsius: number }>("readings");
+ * await readings.subscribe(({ data, offset }) => console.log(offset, data.celsius));
+ * await readings.publish({ celsius: 21.5 });
  * ```
  */
 export class GatewayClient implements AsyncDisposable {

@@ -18,12 +18,8 @@ export {
   type GatewaySubscribeOptions,
   type GatewaySubscription,
 } from "./channel.ts";
-export {
-  GatewayClient,
-  type GatewayClientEvents,
-  type GatewayClientState,
-  type GatewayRpcOptions,
-} from "./client.ts";
+export { GatewayClient } from "./client.ts";
+export type { GatewayClientEvents, GatewayClientState, GatewayRpcOptions } from "./client_types.ts";
 export { type AfterClose, afterClose } from "./close_codes.ts";
 export * from "./errors.ts";
 export type * from "./frames.ts";
