@@ -38,6 +38,7 @@ const SUITES: readonly Suite[] = [
   { name: "cli", paths: ["tests/cli"], permissions: ["-A"] },
   { name: "conformance", paths: ["tests/conformance"], permissions: ["-A"] },
   { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
+  { name: "interop", paths: ["tests/interop"], permissions: ["-A"] },
   { name: "faults", paths: ["tests/faults"], permissions: ["-A"] },
   { name: "e2e", paths: ["tests/e2e"], permissions: ["-A"] },
   { name: "browser", paths: ["tests/browser"], permissions: ["-A"] },
