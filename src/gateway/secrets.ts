@@ -1,18 +1,12 @@
-import { createSecureContext } from "node:tls";
-import { ConfigError, messageOf } from "../base/mod.ts";
+import { CertificateError, ConfigError, messageOf } from "../base/mod.ts";
+import { loadServerIdentity, type ServerIdentity } from "../tls/mod.ts";
 import type { ResolvedGatewayConfig, ResolvedServerTls } from "./config/mod.ts";
-
-/** A certificate and its key as PEM. */
-export interface ServerTls {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** What a configuration names by its files. */
 export interface Secrets {
-  readonly websocketTls: ServerTls | undefined;
-  readonly grpcTls: ServerTls | undefined;
-  readonly adminTls: ServerTls | undefined;
+  readonly websocketTls: ServerIdentity | undefined;
+  readonly grpcTls: ServerIdentity | undefined;
+  readonly adminTls: ServerIdentity | undefined;
   /** Undefined when there is none. */
   readonly adminToken: string | undefined;
 }
@@ -55,22 +49,18 @@ export async function allOf<T extends readonly unknown[]>(
   return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 
-async function readTls(path: string, tls: ResolvedServerTls): Promise<ServerTls | undefined> {
-  if (tls.certFile === "") return undefined;
-  const [cert, key] = await allOf<[string, string]>([
-    readFile(`${path}.cert_file`, tls.certFile),
-    readFile(`${path}.key_file`, tls.keyFile),
-  ]);
+async function readTls(
+  path: string,
+  { certFile, keyFile }: ResolvedServerTls,
+): Promise<ServerIdentity | undefined> {
+  if (certFile === "") return undefined;
   try {
-    createSecureContext({ cert, key });
+    return await loadServerIdentity(certFile, keyFile);
   } catch (error) {
-    throw problem(
-      `${path}.key_file`,
-      `is no key of the certificate in cert_file: ${messageOf(error)}`,
-      error,
-    );
+    if (!(error instanceof CertificateError)) throw error;
+    const name = error.path === keyFile ? "key_file" : "cert_file";
+    throw problem(`${path}.${name}`, error.message, error);
   }
-  return { cert, key };
 }
 
 async function readToken(admin: ResolvedGatewayConfig["admin"]): Promise<string | undefined> {

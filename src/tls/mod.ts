@@ -22,5 +22,6 @@ export {
   type ReadFile,
   readPemFile,
 } from "./load.ts";
+export { loadServerIdentity, type ServerIdentity } from "./server_identity.ts";
 export { formatTime } from "./time.ts";
 export { type CredentialsWatch, watchCredentials, type WatchCredentialsOptions } from "./watch.ts";
