@@ -9,6 +9,7 @@ import { gatewayFanOut, gatewayIdle, gatewayLatency, gatewayReplay } from "./gat
 import { askAll } from "./lib/main.ts";
 import { memory } from "./memory.ts";
 import { pipes, pipesFanOut } from "./pipes.ts";
+import { messengerPipes } from "./messenger_pipes.ts";
 import { publishAlways } from "./publish_always.ts";
 import { publishPeriodic } from "./publish_periodic.ts";
 
@@ -20,6 +21,7 @@ Deno.exit(
     deliverDurably,
     federation,
     memory,
+    messengerPipes,
     gatewayFanOut,
     gatewayIdle,
     gatewayLatency,

@@ -93,7 +93,27 @@ export class RecordMaker {
     json: string,
     options: EncodeOptions | undefined,
   ): string {
-    const record = this.#encoder.encode(channel, payloadType, json, inContext(options));
+    return this.#encode(channel, payloadType, json, inContext(options));
+  }
+
+  /** {@linkcode make} with the options alone, whatever the calling context says. */
+  makeAsTold(
+    channel: string,
+    payloadType: string,
+    payload: unknown,
+    options: EncodeOptions | undefined,
+  ): string {
+    if (options?.id !== undefined) checkedId(options.id);
+    return this.#encode(channel, payloadType, toJson(payloadType, payload), options);
+  }
+
+  #encode(
+    channel: string,
+    payloadType: string,
+    json: string,
+    options: EncodeOptions | undefined,
+  ): string {
+    const record = this.#encoder.encode(channel, payloadType, json, options);
     if (record.length * 3 > MAX_RECORD_BYTES) checkSize(payloadType, record);
     return record;
   }

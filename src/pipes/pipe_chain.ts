@@ -102,7 +102,7 @@ export class PipeChain {
   }
 
   #handleFrom(index: number, connection: PipeConnection, message: PipeMessage): Promise<void> {
-    const next = this.#pipes[index] ?? this.#ends;
+    const next = index < this.#pipes.length ? this.#pipes[index]! : this.#ends;
     try {
       return next.handle(connection, message);
     } catch (error) {
@@ -117,7 +117,7 @@ export class PipeChain {
     connections: readonly PipeConnection[],
     options: PipeSendOptions | undefined,
   ): Promise<void> {
-    const next = this.#pipes[index] ?? this.#ends;
+    const next = index >= 0 ? this.#pipes[index]! : this.#ends;
     try {
       return next.send(message, connections, options);
     } catch (error) {

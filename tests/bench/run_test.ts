@@ -14,6 +14,7 @@ const QUESTIONS = [
   "deliver-durably",
   "federation",
   "memory",
+  "messenger-pipes",
   "gateway-fan-out",
   "gateway-idle",
   "gateway-latency",

@@ -9,7 +9,7 @@ import {
   type PipeSendOptions,
 } from "../../pipes/core.ts";
 import { type Handler, type Message, PayloadRefusal, ReceivedMessage } from "../../storage/mod.ts";
-import type { RecordMaker } from "../record_maker.ts";
+import { inContext, type RecordMaker } from "../record_maker.ts";
 import { ChannelMessage } from "./channel_message.ts";
 import { IncomingSource, OutgoingSource } from "./message_source.ts";
 import { SubscriberConnection } from "./subscriber_connection.ts";
@@ -155,11 +155,14 @@ export class ChannelPipes {
     const source = message.source as OutgoingSource;
     try {
       options?.signal?.throwIfAborted();
-      maker.checkChannel(channel);
+      const { sending } = source;
+      if (channel !== sending?.channel) maker.checkChannel(channel);
       maker.checkType(type);
-      const record = maker.make(channel, type, value, source.encodeOptions);
+      const record = maker.makeAsTold(channel, type, value, source.encodeOptions);
       const id = maker.lastId;
-      const stored = source.sending?.store(channel, record, id) ?? store(channel, record, id);
+      const stored = sending === undefined
+        ? store(channel, record, id)
+        : sending.store(channel, record, id);
       return stored as Promise<void>;
     } catch (error) {
       return Promise.reject(error);
@@ -181,7 +184,7 @@ export class ChannelPipes {
     if (change.channel === undefined) {
       throw new InvalidConfigError("Cannot make a message around a messenger: give its channel");
     }
-    const fresh = new OutgoingSource(maker, origin, undefined, undefined);
+    const fresh = new OutgoingSource(maker, origin, inContext(undefined), undefined);
     const source = change.headers === undefined ? fresh : fresh.with(change.headers);
     return new ChannelMessage(this.chain, change.channel, type, value, source);
   }

@@ -34,7 +34,10 @@ export class GroupSending<P> {
 
   /** What waits for one of the messages. */
   of(index: number): Sending {
-    return { store: (channel, record, id) => this.#store(index, channel, record, id) };
+    return {
+      channel: this.#channel,
+      store: (channel, record, id) => this.#store(index, channel, record, id),
+    };
   }
 
   /**

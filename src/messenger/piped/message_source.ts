@@ -1,6 +1,6 @@
 import type { EncodeOptions } from "../../envelope/mod.ts";
 import type { ReceivedMessage } from "../../storage/mod.ts";
-import type { RecordMaker } from "../record_maker.ts";
+import { inContext, type RecordMaker } from "../record_maker.ts";
 import type { Sending } from "./sending.ts";
 
 /** What the headers of a message say, by name. */
@@ -93,6 +93,7 @@ export class IncomingSource implements MessageSource {
    */
   outgoing(maker: RecordMaker, origin: string): OutgoingSource {
     const { correlationId } = this.received;
-    return new OutgoingSource(maker, origin, { correlationId, ...this.#changes }, undefined);
+    const options = inContext({ correlationId, ...this.#changes });
+    return new OutgoingSource(maker, origin, options, undefined);
   }
 }

@@ -4,6 +4,8 @@ import type { MadeRecord, Outlet } from "./outlet.ts";
 
 /** Who waits for a message that is on its way through the pipes. */
 export interface Sending {
+  /** The channel that it was published to, which may be published to. */
+  readonly channel: string;
   /**
    * Stores a record that has passed the pipes.
    *
@@ -22,7 +24,7 @@ export interface Sending {
  */
 export class SingleSending<P> implements Sending {
   readonly #outlet: Outlet<P>;
-  readonly #channel: string;
+  readonly channel: string;
   readonly #signal: AbortSignal | undefined;
   #stored: Promise<P> | undefined;
   #stray: Promise<P> | undefined;
@@ -36,12 +38,12 @@ export class SingleSending<P> implements Sending {
    */
   constructor(outlet: Outlet<P>, channel: string, signal: AbortSignal | undefined) {
     this.#outlet = outlet;
-    this.#channel = channel;
+    this.channel = channel;
     this.#signal = signal;
   }
 
   store(channel: string, record: string, id: string): Promise<P> {
-    if (this.#isOver || channel !== this.#channel) {
+    if (this.#isOver || channel !== this.channel) {
       const stored = this.#outlet.storeAnyway(channel, record, id);
       this.#stray ??= stored;
       return stored;
@@ -60,7 +62,7 @@ export class SingleSending<P> implements Sending {
   holdTurn(): void {
     if (this.#stored !== undefined) return;
     this.#making = Promise.withResolvers();
-    this.#stored = this.#outlet.storeInTurn(this.#channel, this.#making.promise, this.#signal);
+    this.#stored = this.#outlet.storeInTurn(this.channel, this.#making.promise, this.#signal);
     // Who asks for the outcome is told; a pipe that was stopped may never ask.
     this.#stored.catch(() => {});
   }
@@ -84,16 +86,15 @@ export class SingleSending<P> implements Sending {
       this.#giveUp(error);
       throw error;
     }
-    this.#giveUp(new PublishStoppedError(this.#channel));
-    return await (this.#stray !== undefined && this.#gaveUp ? this.#stray : this.#stored!);
+    if (this.#isOver) return await this.#stored!;
+    this.#giveUp(new PublishStoppedError(this.channel));
+    return await (this.#stray ?? this.#stored!);
   }
-
-  #gaveUp = false;
 
   /** Frees the turn when nothing has taken it. */
   #giveUp(reason: unknown): void {
     if (this.#isOver) return;
-    this.#isOver = this.#gaveUp = true;
+    this.#isOver = true;
     this.#making?.reject(reason);
   }
 }
