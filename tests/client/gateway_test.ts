@@ -202,7 +202,7 @@ Deno.test("a login that ends is renewed with a fresh token, and nothing is misse
   const authorizer: Authorizer = {
     authenticate: ({ token }) => {
       logins++;
-      const user = { id: "ann", claims: {}, expiresAtMs: Date.now() + 300 };
+      const user = { id: "ann", claims: {}, expiresAtMs: Date.now() + 1_000 };
       const error = { code: "AUTH_ERROR", type: "auth_error", message: "no", metadata: {} };
       return Promise.resolve(
         token.startsWith("good")
