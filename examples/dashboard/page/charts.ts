@@ -52,7 +52,7 @@ export class Chart {
         height: HEIGHT,
         cursor: { drag: { x: false, y: false } },
         legend: { show: false },
-        padding: [8, 18, 0, 0],
+        padding: [8, 28, 0, 0],
         scales: {
           x: { time: true, range: () => windowNow() },
           y: {
