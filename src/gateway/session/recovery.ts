@@ -73,7 +73,8 @@ export interface RecoverPlan {
  *
  * @param broker Where the history is.
  * @param request The channel and the client's position in it.
- * @param limit Publications replayed at most; beyond it none are.
+ * @param limit Publications replayed at most; beyond it none are. -1 for a client that has no
+ *   history, whatever there is.
  */
 export async function planRecovery(
   broker: Broker,
@@ -83,6 +84,11 @@ export async function planRecovery(
   if (since === undefined) {
     const top = await broker.position(channel);
     return { channel, from: top, page: undefined, recovered: undefined, top };
+  }
+  if (limit < 0) {
+    const top = await broker.position(channel);
+    const isUpToDate = top.offset === since.offset && top.epoch === since.epoch;
+    return { channel, from: top, page: undefined, recovered: isUpToDate || "no_history", top };
   }
   const page = await broker.history(channel, { since, limit: REPLAY_PAGE });
   const { top } = page;

@@ -239,11 +239,14 @@ export class Subscriptions {
 
   #plan(metadata: Readonly<Record<string, string>>, names: string[]): Promise<RecoverPlan[]> {
     const fresh = names.filter((name) => !isCompanion(name));
-    const { broker, limits } = this.#host;
+    const { authorizer, broker, limits } = this.#host;
+    const { user } = this.#session;
     return Promise.all(
-      recoverRequests(metadata, fresh).map((request) =>
-        planRecovery(broker, request, limits.replay)
-      ),
+      recoverRequests(metadata, fresh).map((request) => {
+        // A position is only a claim: who may not read history gets none of it this way.
+        const limit = authorizer.may(user, "history", request.channel) ? limits.replay : -1;
+        return planRecovery(broker, request, limit);
+      }),
     );
   }
 

@@ -7,12 +7,15 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { type Clock, type Logger, messageOf, MessengerError, type Timer } from "../../base/mod.ts";
 import type { Hub } from "../hub/mod.ts";
 import { isOriginAllowed, type OriginRules } from "./origin.ts";
+import { remoteAddressOf } from "./remote_address.ts";
 import { SseEndpoint } from "./sse_endpoint.ts";
 import { negotiate } from "./subprotocol.ts";
 import { WebSocketTransport } from "./websocket_transport.ts";
 
 /** Connections that have not said what they want. */
 const EARLY_MAX = 4_096;
+/** Milliseconds that a refused connection has to take its answer and go. */
+const REFUSED_MS = 1_000;
 
 /** Options of {@linkcode listenForClients}. */
 export interface ClientServerOptions {
@@ -75,9 +78,12 @@ export class GatewayListenError extends MessengerError {
  */
 export async function listenForClients(options: ClientServerOptions): Promise<ClientServer> {
   const { address: { host, port }, tls } = options;
-  const server = tls === undefined
-    ? createPlainServer()
-    : createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" });
+  const server = tls === undefined ? createPlainServer() : createTlsServer({
+    cert: tls.cert,
+    key: tls.key,
+    minVersion: "TLSv1.2",
+    ...(options.readTimeoutMs > 0 ? { handshakeTimeout: options.readTimeoutMs } : {}),
+  });
   const clientServer = new ClientServer(server, options);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -117,6 +123,7 @@ export class ClientServer implements GatewayServer {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
+      autoPong: false,
       maxPayload: options.hub.limits.frameBytes,
       handleProtocols: (offered) => negotiate(offered).subprotocol ?? false,
     });
@@ -200,14 +207,21 @@ export class ClientServer implements GatewayServer {
     this.#early.delete(socket);
   }
 
+  #refuse(socket: Socket, status: string): void {
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    // A peer that does not close its half is not waited for.
+    const timer = this.#options.clock.after(REFUSED_MS, () => socket.destroy(), { unref: true });
+    socket.once("close", () => timer.cancel());
+  }
+
   #upgrade(request: IncomingMessage, socket: Socket, head: Uint8Array): void {
     const { hub, path, origins, clock } = this.#options;
     this.#settled(socket);
     socket.on("error", () => {});
-    if (pathOf(request) !== path) return refuse(socket, "404 Not Found");
+    if (pathOf(request) !== path) return this.#refuse(socket, "404 Not Found");
     const { origin, host } = request.headers;
-    if (!isOriginAllowed(origin, host, origins)) return refuse(socket, "403 Forbidden");
-    const remoteAddress = socket.remoteAddress ?? "unknown";
+    if (!isOriginAllowed(origin, host, origins)) return this.#refuse(socket, "403 Forbidden");
+    const remoteAddress = remoteAddressOf(socket);
     this.#upgrader.handleUpgrade(request, socket, head as never, (websocket: WebSocket) => {
       websocket.binaryType = "nodebuffer";
       const { codec } = negotiate([websocket.protocol]);
@@ -219,8 +233,4 @@ export class ClientServer implements GatewayServer {
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? "").split("?", 1)[0]!;
-}
-
-function refuse(socket: Socket, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }

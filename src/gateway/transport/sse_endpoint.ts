@@ -4,6 +4,7 @@ import { jsonCodec } from "../codec/mod.ts";
 import type { Hub } from "../hub/mod.ts";
 import { Disconnect, type Session } from "../session/mod.ts";
 import { isOriginAllowed, type OriginRules } from "./origin.ts";
+import { remoteAddressOf } from "./remote_address.ts";
 import { SseTransport } from "./sse_transport.ts";
 
 /** Frames that one request may bring. */
@@ -15,6 +16,8 @@ const BODY_FRAMES = 64;
 export interface SseEndpointOptions {
   readonly hub: Hub;
   readonly origins: OriginRules;
+  /** Longest time in milliseconds that a request may take to arrive; 0 is any time. */
+  readonly readTimeoutMs: number;
   readonly clock: Clock;
 }
 
@@ -51,7 +54,7 @@ export class SseEndpoint {
       "x-accel-buffering": "no",
     });
     response.flushHeaders();
-    const remoteAddress = request.socket.remoteAddress ?? "unknown";
+    const remoteAddress = remoteAddressOf(request.socket);
     const transport = new SseTransport(response, remoteAddress, clock);
     this.#open.set(transport.key, transport);
     response.on("close", () => this.#open.delete(transport.key));
@@ -66,7 +69,7 @@ export class SseEndpoint {
       return refuse(response, 404, "no stream has this key");
     }
     const { frameBytes } = this.#options.hub.limits;
-    const body = await bodyOf(request, frameBytes * BODY_FRAMES);
+    const body = await this.#inTime(request, bodyOf(request, frameBytes * BODY_FRAMES));
     if (body === undefined) {
       session.end(new Disconnect(1009, "message too big"));
       return refuse(response, 413, "the request is too long");
@@ -79,6 +82,18 @@ export class SseEndpoint {
       await receive(session, frame);
     }
     response.writeHead(204).end();
+  }
+
+  /** Cuts a request that takes too long to arrive. */
+  async #inTime<T>(request: IncomingMessage, reading: Promise<T>): Promise<T> {
+    const { clock, readTimeoutMs } = this.#options;
+    if (readTimeoutMs <= 0) return await reading;
+    const timer = clock.after(readTimeoutMs, () => request.destroy(), { unref: true });
+    try {
+      return await reading;
+    } finally {
+      timer.cancel();
+    }
   }
 }
 

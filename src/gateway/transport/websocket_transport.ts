@@ -46,6 +46,7 @@ export class WebSocketTransport implements ClientTransport {
     this.#session = session;
     const socket = this.#socket;
     socket.on("message", (data: Buffer) => this.#receive(data));
+    socket.on("ping", (data: Buffer) => this.#pong(data));
     // The library has answered with a close frame of the code that fits; a peer may ignore it.
     socket.on("error", () => this.#awaitEnd());
     socket.on("close", () => this.#closed());
@@ -75,6 +76,12 @@ export class WebSocketTransport implements ClientTransport {
     if (wait === undefined) return;
     this.#socket.pause();
     wait.then(() => this.#socket.resume());
+  }
+
+  /** A peer that takes nothing gets no answers to its pings piled up. */
+  #pong(data: Buffer): void {
+    const { readyState, bufferedAmount } = this.#socket;
+    if (readyState === WebSocket.OPEN && bufferedAmount < LOW_WATER_BYTES) this.#socket.pong(data);
   }
 
   #closed(): void {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
+  type BrokerEvents,
   type HistoryFilter,
   type HistoryPage,
   MemoryBroker,
@@ -203,6 +204,45 @@ for (const [name, { size, limit }, prepare, answer, expected] of REASONS) {
     assertEquals(messagesOf(client.frames).map(dataOf), [...expected, "live"]);
   });
 }
+
+Deno.test("who may not read history recovers none, and hears so", async () => {
+  await using gateway = await testGateway({
+    authorizer: tokenIsUser((_user, action) => action !== "history"),
+  });
+  const at = await fill(gateway, "room", 1, 3);
+  await using client = await TestClient.connected(gateway.url);
+  const missed = await recover(client, { room: { ...at, offset: 1 } });
+  assertEquals(missed.metadata["keyop-recovered.room"], "false:no_history");
+  const nothing = await recover(client, { room: at });
+  assertEquals(nothing.metadata["keyop-recovered.room"], "true");
+  await client.publish("room", "live");
+  assertEquals(messagesOf(client.frames).map(dataOf), ["live"]);
+});
+
+Deno.test("when the broker lost something, those who can recover are made to, others stay", async () => {
+  class Interrupted extends MemoryBroker {
+    lose = (_channel: string, _complete: boolean) => {};
+    override start(events: BrokerEvents): Promise<void> {
+      this.lose = (channel, complete) => events.interrupted!(channel, complete);
+      return super.start(events);
+    }
+  }
+  const broker = new Interrupted();
+  await using gateway = await testGateway({ broker });
+  await using able = await TestClient.connected(gateway.url);
+  await recover(able, {}, ["room"]);
+  await using elsewhere = await TestClient.connected(gateway.url);
+  await recover(elsewhere, {}, ["other"]);
+  await using plain = await TestClient.connected(gateway.url);
+  await plain.subscribe("room");
+  broker.lose("room", true);
+  assertEquals(await able.settle(), []);
+  broker.lose("room", false);
+  assertEquals((await able.ended).code, 3000);
+  assertEquals(await elsewhere.settle(), []);
+  assertEquals(await plain.settle(), []);
+  assertEquals(gateway.hub.counters.interruptions, 2);
+});
 
 const ILL_FORMED = ["", "x", "1", "e:", "e:-1", "e:1.5", "e:99999999999999999999"];
 

@@ -203,6 +203,43 @@ Deno.test("frames sent faster than they are handled wait at the client, none is 
   assertEquals(messages.length, 5_000);
 });
 
+Deno.test("pings without end to a gateway whose answers nobody reads do not pile up", async () => {
+  await using gateway = await testGateway();
+  using socket = await RawSocket.open(gateway.port);
+  const pings = new Uint8Array(1_000 * 131);
+  const ping = frameBytes(9, new Uint8Array(125));
+  for (let n = 0; n < 1_000; n++) pings.set(ping, n * 131);
+  const before = Deno.memoryUsage().rss;
+  let sent = 0;
+  for (; sent < 400_000; sent += 1_000) await socket.write(pings);
+  await stillServes(gateway);
+  // 52 MB were sent; as many answers would be as much.
+  assert(Deno.memoryUsage().rss - before < 30_000_000);
+});
+
+Deno.test("a refused connection that stays half open is cut", async () => {
+  await using gateway = await testGateway();
+  using socket = await RawSocket.open(gateway.port, { Origin: "http://evil.example" });
+  assert(socket.head.startsWith("HTTP/1.1 403"));
+  assertEquals(await socket.next(), undefined);
+});
+
+Deno.test("a request of the fallback that never ends is cut", async () => {
+  await using gateway = await testGateway({ server: { readTimeoutMs: 100 } });
+  const stream = await fetch(`http://127.0.0.1:${gateway.port}/ws/sse`);
+  const reader = stream.body!.getReader();
+  const { value } = await reader.read();
+  const key = /"key":"(\w+)"/.exec(new TextDecoder().decode(value))![1];
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: gateway.port });
+  await connection.write(encoder.encode(
+    `POST /ws/sse?key=${key} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"ping"`,
+  ));
+  const buffer = new Uint8Array(4_096);
+  while ((await connection.read(buffer).catch(() => null)) !== null) continue;
+  await reader.cancel();
+  await stillServes(gateway);
+});
+
 Deno.test("a flood of bad frames ends soon, and costs one answer each at most", async () => {
   await using gateway = await testGateway();
   await using client = await TestClient.connected(gateway.url);
