@@ -27,6 +27,22 @@ Deno.test("the page on pipes shows what the example of words prints, and draws i
   assertStringIncludes(page, `\`\`\`mermaid\n${drawingOf(lines)}\`\`\`\n`);
 });
 
+Deno.test("the page on pipes shows the drawing that the recorder makes of the same way", async () => {
+  const page = await Deno.readTextFile(`${REPOSITORY}/docs/pipes.md`);
+  const lines = await linesOf("sequence.ts");
+  assertStringIncludes(page, `\`\`\`mermaid\n${lines.join("\n")}\n\`\`\`\n`);
+  const arrows = lines.filter((line) => line.includes("->>"));
+  // The same steps as words.ts prints; what is sent from the server arrives at the client.
+  assertEquals(arrows.map((line) => line.split(": ")[1]), [
+    'handle "Hello"',
+    'handle "HELLO"',
+    'handle "HELLO"',
+    'send "HELLO World"',
+    'send "HELLO World"',
+    'handle "HELLO World"',
+  ]);
+});
+
 Deno.test("topics reach those that asked for them, in order", async () => {
   assertEquals(await linesOf("topics.ts"), [
     "kitchen (house.kitchen.*): house.kitchen.oven is 180 °C",
@@ -38,7 +54,7 @@ Deno.test("topics reach those that asked for them, in order", async () => {
 });
 
 Deno.test("the examples of pipes need each of the permissions in their comments", async () => {
-  for (const name of ["words.ts", "topics.ts"]) {
+  for (const name of ["words.ts", "topics.ts", "sequence.ts"]) {
     const command = await commandOf(name);
     const flags = command.filter((word) => word.startsWith("--allow-"));
     assertEquals(flags.length, 2);
