@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { constants, type Http2Stream } from "node:http2";
 import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { Clock, Timer } from "../../base/mod.ts";
 import { protoCodec } from "../codec/mod.ts";
@@ -17,8 +18,18 @@ const FLUSH_TIMEOUT_MS = 10_000;
 
 type Stream = ServerDuplexStream<Buffer, Buffer>;
 
-/** The service that clients connect to: one stream is one connection. */
-export function messagingService(hub: Hub, clock: Clock): GrpcService {
+/**
+ * The service that clients connect to: one stream is one connection.
+ *
+ * @param hub Has their sessions.
+ * @param clock What measures timeouts.
+ * @param flushTimeoutMs Longest wait in milliseconds for the last frame of a stream to leave.
+ */
+export function messagingService(
+  hub: Hub,
+  clock: Clock,
+  flushTimeoutMs: number = FLUSH_TIMEOUT_MS,
+): GrpcService {
   const pass = (bytes: Buffer): Buffer => bytes;
   return {
     definition: {
@@ -35,7 +46,7 @@ export function messagingService(hub: Hub, clock: Clock): GrpcService {
     },
     handlers: {
       messageLoop(stream: Stream): void {
-        const transport = new GrpcTransport(stream, clock);
+        const transport = new GrpcTransport(stream, clock, flushTimeoutMs);
         transport.serve(hub.accept(transport, protoCodec));
       },
     },
@@ -48,14 +59,16 @@ class GrpcTransport implements ClientTransport {
   readonly remoteAddress: string;
   readonly #stream: Stream;
   readonly #clock: Clock;
+  readonly #flushTimeoutMs: number;
   #session: Session | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   #isEnded = false;
   #timer: Timer | undefined;
 
-  constructor(stream: Stream, clock: Clock) {
+  constructor(stream: Stream, clock: Clock, flushTimeoutMs: number) {
     this.#stream = stream;
     this.#clock = clock;
+    this.#flushTimeoutMs = flushTimeoutMs;
     this.remoteAddress = hostOf(stream.getPeer());
     // Headers at once: a client may wait for them before it sends.
     if (!stream.cancelled) stream.sendMetadata(new Metadata());
@@ -113,13 +126,24 @@ class GrpcTransport implements ClientTransport {
     // What still comes is thrown away, so that the end of it is seen.
     stream.resume();
     // A peer that reads nothing would hold the frames that wait for it.
-    this.#timer = this.#clock.after(FLUSH_TIMEOUT_MS, () => stream.destroy(), { unref: true });
+    this.#timer = this.#clock.after(this.#flushTimeoutMs, () => reset(stream), { unref: true });
   }
 
   #makeRoom(): void {
     this.#room?.resolve();
     this.#room = undefined;
   }
+}
+
+/**
+ * Cuts a stream. The library has no call for it, and keeps a stream that has ended until its peer has taken all of
+ * it, so the stream below is asked; a test watches that there is one.
+ */
+function reset(stream: Stream): void {
+  const { call } = stream as unknown as { readonly call?: { readonly stream?: Http2Stream } };
+  call?.stream?.close(constants.NGHTTP2_CANCEL);
+  call?.stream?.destroy();
+  stream.destroy();
 }
 
 /** The address of `host:port`. */

@@ -1,7 +1,10 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { connect } from "node:http2";
 import { credentials } from "@grpc/grpc-js";
 import { systemClock } from "../../../src/base/mod.ts";
+import { client } from "../../../src/gateway/proto/mod.ts";
 import { type GatewayParts, GatewayRuntime } from "../../../src/gateway/runtime.ts";
 import { Disconnect, openAuthorizer } from "../../../src/gateway/session/mod.ts";
 import {
@@ -13,6 +16,8 @@ import { makeCa } from "../../helpers/certs.ts";
 import { until } from "../../helpers/until.ts";
 import { dataOf } from "../helpers/client.ts";
 import { GrpcTestClient } from "../helpers/grpc_client.ts";
+
+const FLUSH_TIMEOUT_MS = 200;
 
 interface GrpcGateway extends AsyncDisposable {
   readonly runtime: GatewayRuntime;
@@ -33,7 +38,7 @@ async function grpcGateway(
         address: { host: "127.0.0.1", port: 0 },
         tls,
         messageBytesMax: hub.limits.frameBytes,
-        services: [messagingService(hub, parts.clock ?? systemClock)],
+        services: [messagingService(hub, parts.clock ?? systemClock, FLUSH_TIMEOUT_MS)],
       })],
   });
   return {
@@ -153,6 +158,9 @@ Deno.test("a client that reads nothing is closed as a slow consumer and holds up
     assertEquals(ack.publish_ack, { offset: String(sent) });
   }
   assertEquals(gateway.runtime.stats().connections, 1, `after ${sent} publications`);
+  // What waits for it is not kept for ever.
+  const { code } = await slow.ended;
+  assert(code !== 0, "it was cut before it read what was sent");
 });
 
 Deno.test("a gateway that stops ends its streams with 3000 and waits for them", async () => {
@@ -177,6 +185,37 @@ Deno.test("streams go through TLS", async () => {
     credentials.createSsl(Buffer.from(ca.cert)),
   );
   assert((await client.ask({ id: "1", connect: {} })).connected);
+});
+
+Deno.test("the content type application/grpc+proto is as good as application/grpc", async () => {
+  await using gateway = await grpcGateway();
+  const session = connect(`http://${gateway.address}`);
+  const request = session.request({
+    ":method": "POST",
+    ":path": "/messageloop.v1.MessagingService/MessageLoop",
+    "content-type": "application/grpc+proto",
+    "te": "trailers",
+  });
+  const ended = Promise.withResolvers<string>();
+  request.on("response", (headers) => {
+    assertEquals(headers[":status"], 200);
+    assertStringIncludes(String(headers["content-type"]), "application/grpc");
+  });
+  request.on("trailers", (trailers) => ended.resolve(String(trailers["grpc-status"])));
+  request.on("error", ended.reject);
+  let bytes = 0;
+  request.on("data", (part: Uint8Array) => bytes += part.length);
+  const ping = toBinary(
+    client.InboundMessageSchema,
+    create(client.InboundMessageSchema, { id: "1", envelope: { case: "ping", value: {} } }),
+  );
+  const frame = new Uint8Array(5 + ping.length);
+  frame[4] = ping.length;
+  frame.set(ping, 5);
+  request.end(frame);
+  assertEquals(await ended.promise, "0");
+  assert(bytes > 5, "a pong came");
+  session.close();
 });
 
 Deno.test("an address that is taken is one clear error", async () => {
