@@ -6,6 +6,8 @@
 import { deliverBacklog, deliverDurably } from "./deliver.ts";
 import { federation } from "./federation.ts";
 import { gatewayFanOut, gatewayIdle, gatewayLatency, gatewayReplay } from "./gateway.ts";
+import { busMemory } from "./bus_memory.ts";
+import { busSqlite } from "./bus_sqlite.ts";
 import { askAll } from "./lib/main.ts";
 import { memory } from "./memory.ts";
 import { pipes, pipesFanOut } from "./pipes.ts";
@@ -19,6 +21,8 @@ Deno.exit(
     publishAlways,
     deliverBacklog,
     deliverDurably,
+    busMemory,
+    busSqlite,
     federation,
     memory,
     messengerPipes,

@@ -41,9 +41,13 @@ export class BoundedQueue<T> {
 
   /** Adds a value; the caller has looked whether the queue is full. */
   push(value: T): void {
-    const reader = this.#readers.shift();
-    if (reader === undefined) this.#items.push(value);
-    else reader.resolve({ done: false, value });
+    if (this.#readers.length === 0) this.#items.push(value);
+    else this.#readers.shift()!.resolve({ done: false, value });
+  }
+
+  /** The next value, when one waits; the caller has looked at the size. */
+  shift(): T {
+    return this.#take();
   }
 
   /** Settles when half of the queue is free, or it has ended. */

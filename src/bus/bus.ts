@@ -5,7 +5,10 @@ export type BusHeaders = Readonly<Record<string, string>>;
 export interface BusMessage {
   /** The subject that it was published to. */
   readonly subject: string;
-  /** The payload; the reader's own, free to be changed. */
+  /**
+   * The payload; the reader's own, free to be changed. Its array buffer may hold other messages as well:
+   * transfer a copy.
+   */
   readonly data: Uint8Array;
   /** What travelled with it. */
   readonly headers: BusHeaders;

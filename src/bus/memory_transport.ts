@@ -1,3 +1,4 @@
+import { ByteSlab } from "./byte_slab.ts";
 import { NoResponderError } from "./errors.ts";
 import type {
   BusTransport,
@@ -14,6 +15,8 @@ const DONE: Promise<void> = Promise.resolve();
 
 type Deliver = (frame: Frame) => void | Promise<void>;
 type Take = (request: IncomingRequest) => void | Promise<void>;
+
+const slab = new ByteSlab();
 
 /** The subjects that the buses of one process share: who reads them and who serves them. */
 export class MemorySubjects {
@@ -175,7 +178,7 @@ class MemoryRequest implements IncomingRequest, SentRequest {
     onReply: (frame: ReplyFrame) => void | Promise<void>,
     failed: (error: Error) => void,
   ) {
-    this.data = request.data.slice();
+    this.data = slab.copy(request.data);
     this.headers = request.headers;
     this.deadline = request.deadline;
     this.failed = failed;
@@ -188,7 +191,7 @@ class MemoryRequest implements IncomingRequest, SentRequest {
 
   reply(frame: ReplyFrame): Promise<void> {
     if (this.#cancelled.signal.aborted) return DONE;
-    const copy = "data" in frame ? { kind: frame.kind, data: frame.data.slice() } : frame;
+    const copy = "data" in frame ? { kind: frame.kind, data: slab.copy(frame.data) } : frame;
     return this.#onReply(copy) ?? DONE;
   }
 
@@ -200,5 +203,5 @@ class MemoryRequest implements IncomingRequest, SentRequest {
 
 /** A reader gets bytes of its own: the publisher may use its own again, and another reader change them. */
 function copyOf({ data, headers }: Frame): Frame {
-  return { data: data.slice(), headers };
+  return { data: slab.copy(data), headers };
 }

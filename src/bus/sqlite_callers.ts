@@ -73,7 +73,7 @@ export class SqliteCallers {
       const result = await writer.write(
         () => file.statement(INSERT).run(subject, data, stored, caller, deadline),
         REQUESTS,
-        data.length,
+        { bytes: data.length, isOneStatement: true },
       );
       id = Number(result.lastInsertRowid);
     } finally {

@@ -134,7 +134,7 @@ export class SqliteServers {
       const room = Math.min(MAX_CLAIM, concurrency - running.size);
       if (room <= 0 || file.statement(IS_WAITING).get(subject, clock.now()) === undefined) continue;
       const claim = () => file.statement(CLAIM).all(name, subject, clock.now(), room) as Row[];
-      const rows = await writer.write(claim, 0);
+      const rows = await writer.write(claim, 0, { isOneStatement: true });
       server.again ||= rows.length === room;
       for (const row of rows.toSorted((a, b) => numberOf(a, "id") - numberOf(b, "id"))) {
         this.#take(server, row);
@@ -171,7 +171,10 @@ export class SqliteServers {
       ? encoder.encode(`error: ${frame.message}`)
       : EMPTY;
     const write = () => file.statement(REPLY).run(frame.kind, data, id).changes;
-    const changes = await writer.write(write, REPLIES, data.length);
+    const changes = await writer.write(write, REPLIES, {
+      bytes: data.length,
+      isOneStatement: true,
+    });
     if (Number(changes) === 0) return request.cancel();
     if (frame.kind !== "data") return request.finish();
     if (++request.replies % COUNT_EVERY > 0) return;

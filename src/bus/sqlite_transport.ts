@@ -90,8 +90,7 @@ export class SqliteTransport implements BusTransport, BellMember {
     return this.#writer.write(
       () => void file.statement(INSERT).run(subject, data, storedHeaders(headers), now),
       EVENTS,
-      data.length,
-      signal,
+      { bytes: data.length, signal, isOneStatement: true },
     );
   }
 
@@ -157,7 +156,13 @@ export class SqliteTransport implements BusTransport, BellMember {
   }
 
   changed(changes: number): void {
-    this.#changes |= changes;
+    const interesting = changes & (
+      (this.#events.size > 0 ? EVENTS : 0) |
+      (this.#servers.size > 0 ? REQUESTS | CALLERS : 0) |
+      (this.#callers.size > 0 ? REPLIES : 0)
+    );
+    if (interesting === 0) return;
+    this.#changes |= interesting;
     this.#schedule();
   }
 

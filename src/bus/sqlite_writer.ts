@@ -22,11 +22,22 @@ const RETRY_MAX_MS = 50;
 
 interface Write {
   readonly run: () => unknown;
+  readonly isOneStatement: boolean;
   readonly changes: number;
   readonly bytes: number;
   readonly signal: AbortSignal | undefined;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Options of {@linkcode SqliteWriter.write}. */
+export interface WriteOptions {
+  /** How much it holds in memory until it is done. */
+  readonly bytes?: number;
+  /** Drops it unless it was done before. */
+  readonly signal?: AbortSignal | undefined;
+  /** It is one statement: alone in its turn it is a transaction by itself. */
+  readonly isOneStatement?: boolean;
 }
 
 /** What a {@linkcode SqliteWriter} works with. */
@@ -60,12 +71,12 @@ export class SqliteWriter {
    *
    * @param run What to do; whatever it throws undoes the transaction.
    * @param changes What it changes, for others.
-   * @param bytes How much it holds in memory until then.
-   * @param signal Drops it unless it was done before.
+   * @param options What it is like.
    * @returns What `run` returned, once that is committed.
    * @throws {BusStorageError} When the file cannot be written, or stays locked.
    */
-  write<T>(run: () => T, changes: number, bytes = 0, signal?: AbortSignal): Promise<T> {
+  write<T>(run: () => T, changes: number, options: WriteOptions = {}): Promise<T> {
+    const { bytes = 0, signal, isOneStatement = false } = options;
     const size = bytes + BYTES_OF_ANY;
     if (this.#pendingBytes + size > MAX_PENDING_BYTES) {
       return Promise.reject(
@@ -77,7 +88,7 @@ export class SqliteWriter {
     }
     this.#pendingBytes += size;
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run, changes, bytes: size, signal, resolve, reject });
+      this.#queue.push({ run, isOneStatement, changes, bytes: size, signal, resolve, reject });
       this.#schedule();
     });
   }
@@ -100,7 +111,19 @@ export class SqliteWriter {
 
   #commit(): void {
     const { file } = this.#options;
-    if (!this.#begin()) return;
+    const first = this.#queue[0];
+    if (first === undefined) return;
+    // Of a connection that is not the bus's own.
+    if (file.db.isTransaction) {
+      return this.#wait(new Error("database is locked by its own program"));
+    }
+    if (this.#queue.length === 1 && first.isOneStatement) return this.#runAlone(first);
+    try {
+      file.statement("BEGIN IMMEDIATE").run();
+    } catch (error) {
+      return this.#wait(error);
+    }
+    this.#lockedSince = undefined;
     const batch = this.#take();
     const results: unknown[] = [];
     let changes = 0;
@@ -122,38 +145,47 @@ export class SqliteWriter {
     this.#options.onCommit(changes);
   }
 
-  /** @returns Whether a transaction has begun. */
-  #begin(): boolean {
-    const { file, clock, lockTimeoutMs } = this.#options;
+  #runAlone({ run, signal, changes, resolve, reject }: Write): void {
+    let result: unknown;
     try {
-      // Of a connection that is not the bus's own.
-      if (file.db.isTransaction) throw new Error("database is locked by its own program");
-      file.statement("BEGIN IMMEDIATE").run();
-      this.#lockedSince = undefined;
-      this.#retryMs = RETRY_MIN_MS;
-      return true;
+      if (!signal?.aborted) result = run();
     } catch (error) {
-      const now = clock.monotonic();
-      this.#lockedSince ??= now;
-      const waited = now - this.#lockedSince;
-      if (isLocked(error) && waited < lockTimeoutMs) {
-        this.#retry = clock.after(this.#retryMs, () => {
-          this.#retry = undefined;
-          this.#commit();
-        });
-        this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
-        return false;
-      }
-      this.#lockedSince = undefined;
-      const failure = isLocked(error)
-        ? lockedError(file.path, lockTimeoutMs, error)
-        : storageError(file.path, error);
-      const failed = this.#queue.splice(0);
-      this.#pendingBytes = 0;
+      if (isLocked(error)) return this.#wait(error);
+      this.#take();
       this.#settle();
-      for (const { reject } of failed) reject(failure);
-      return false;
+      return reject(storageError(this.#options.file.path, error));
     }
+    this.#lockedSince = undefined;
+    this.#take();
+    resolve(result as never);
+    this.#settle();
+    this.#options.onCommit(changes);
+  }
+
+  /** Tries again later; gives up, for all that waits, when that did not help for long enough. */
+  #wait(error: unknown): void {
+    const { file, clock, lockTimeoutMs } = this.#options;
+    const now = clock.monotonic();
+    if (this.#lockedSince === undefined) {
+      this.#lockedSince = now;
+      this.#retryMs = RETRY_MIN_MS;
+    }
+    if (isLocked(error) && now - this.#lockedSince < lockTimeoutMs) {
+      this.#retry = clock.after(this.#retryMs, () => {
+        this.#retry = undefined;
+        this.#commit();
+      });
+      this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
+      return;
+    }
+    this.#lockedSince = undefined;
+    const failure = isLocked(error)
+      ? lockedError(file.path, lockTimeoutMs, error)
+      : storageError(file.path, error);
+    const failed = this.#queue.splice(0);
+    this.#pendingBytes = 0;
+    this.#settle();
+    for (const { reject } of failed) reject(failure);
   }
 
   #take(): readonly Write[] {

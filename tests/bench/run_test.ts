@@ -12,6 +12,8 @@ const QUESTIONS = [
   "publish-always",
   "deliver-backlog",
   "deliver-durably",
+  "bus-memory",
+  "bus-sqlite",
   "federation",
   "memory",
   "messenger-pipes",
