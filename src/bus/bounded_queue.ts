@@ -12,6 +12,7 @@ const DONE: IteratorResult<never, undefined> = { done: true, value: undefined };
 /** Values that wait for a reader, up to a bound. */
 export class BoundedQueue<T> {
   readonly #limit: number;
+  readonly #roomAt: number;
   readonly #room = new Room();
   #items: T[] = [];
   #at = 0;
@@ -19,9 +20,13 @@ export class BoundedQueue<T> {
   #ended = false;
   #error: unknown;
 
-  /** @param limit Values that may wait. */
-  constructor(limit: number) {
+  /**
+   * @param limit Values that may wait.
+   * @param roomAt Values that still wait when those go on who wait for room.
+   */
+  constructor(limit: number, roomAt: number = limit >> 1) {
     this.#limit = limit;
+    this.#roomAt = roomAt;
   }
 
   /** Values that wait. */
@@ -50,7 +55,7 @@ export class BoundedQueue<T> {
     return this.#take();
   }
 
-  /** Settles when half of the queue is free, or it has ended. */
+  /** Settles when enough of the queue is free, or it has ended. */
   untilRoom(): Promise<void> {
     return this.#room.wait();
   }
@@ -99,7 +104,7 @@ export class BoundedQueue<T> {
       this.#items.splice(0, this.#at);
       this.#at = 0;
     }
-    if (this.size <= this.#limit >> 1) this.#room.open();
+    if (this.size <= this.#roomAt) this.#room.open();
     return value;
   }
 }

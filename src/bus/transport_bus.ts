@@ -50,6 +50,9 @@ const MAX_CONCURRENCY = 65_536;
 const MAX_TIMER_MS = 2_147_483_647;
 /** Replies that wait for the reader of a `requestMany`. */
 const REPLY_BUFFER = 1_024;
+/** When the server is to wait: what is under way by then must fit as well. */
+const REPLIES_ENOUGH = 512;
+const REPLIES_FEW = 256;
 
 const encoder = new TextEncoder();
 
@@ -161,7 +164,7 @@ export class TransportBus implements Bus {
     options: BusRequestOptions = {},
   ): AsyncGenerator<Uint8Array, undefined, void> {
     const timeoutMs = timeoutOf(options);
-    const replies = new BoundedQueue<Uint8Array>(REPLY_BUFFER);
+    const replies = new BoundedQueue<Uint8Array>(REPLY_BUFFER, REPLIES_FEW);
     let hasReplies = false;
     const call = this.#call(subject, data, options, timeoutMs, {
       reply(frame, call) {
@@ -169,7 +172,9 @@ export class TransportBus implements Bus {
           if (replies.isFull) return call.fail(new ReplyOverflowError(subject, replies.size));
           hasReplies = true;
           replies.push(frame.data);
-          if (frame.kind === "data") return replies.isFull ? replies.untilRoom() : undefined;
+          if (frame.kind === "data") {
+            return replies.size >= REPLIES_ENOUGH ? replies.untilRoom() : undefined;
+          }
         }
         call.end();
         replies.end(frame.kind === "error" ? new RemoteError(subject, frame.message) : undefined);

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { type Bus, RemoteError, RequestTimeoutError } from "@keyop/messenger/bus";
+import { eventually } from "../../helpers/eventually.ts";
 import type { BusRule } from "../suite.ts";
 import { aborted, numbers, serveAs, StuckHandler, text } from "./tools.ts";
 
@@ -34,6 +35,30 @@ export const REPLY_RULES: readonly BusRule[] = [
       await serveCount(a, "count");
       const replies = await all(b.requestMany("count", "3000", { timeoutMs: 50_000 }));
       assertEquals(replies, numbers(3_000));
+    },
+  },
+  {
+    name: "a reader of replies that is slow gets all of them",
+    async run(place) {
+      await using a = await place.open();
+      await using b = await place.open();
+      let sent = 0;
+      await a.serve("count", async function* () {
+        for (; sent < 4_000; sent++) yield await Promise.resolve(String(sent));
+      });
+      const replies = b.requestMany("count", "", { timeoutMs: 55_000 })[Symbol.asyncIterator]();
+      const got = [text((await replies.next()).value as Uint8Array)];
+      let before = -1;
+      await eventually("the handler to wait, or to end", async () => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        const isWaiting = sent === before;
+        before = sent;
+        return isWaiting;
+      });
+      for (let reply = await replies.next(); !reply.done; reply = await replies.next()) {
+        got.push(text(reply.value));
+      }
+      assertEquals(got, numbers(4_000));
     },
   },
   {
