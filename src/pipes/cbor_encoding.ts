@@ -12,10 +12,11 @@ export class CborEncoding implements Encoding {
   /** Writes a message. */
   encode(code: number, value: unknown): Uint8Array<ArrayBuffer> {
     const bytes = encode(value);
-    const room = this.#slab.room(CODE_BYTES + bytes.length);
-    writeCode(room, code);
-    room.set(bytes, CODE_BYTES);
-    return this.#slab.keep(room, room.length);
+    const slab = this.#slab;
+    const at = slab.reserve(CODE_BYTES + bytes.length);
+    writeCode(slab.piece, at, code);
+    slab.piece.set(bytes, at + CODE_BYTES);
+    return slab.take(CODE_BYTES + bytes.length);
   }
 
   /** Reads the value of a message. */

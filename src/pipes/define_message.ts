@@ -25,6 +25,8 @@ export interface MessageDefinition {
  * @typeParam T The type of the values.
  */
 export interface MessageType<T = unknown> extends MessageDefinition {
+  /** The same without the call: what its messages have as their `definition`. */
+  readonly definition: MessageDefinition;
   /** Makes a message. It is checked when it is sent. */
   (value: T): TypedMessage<T>;
   /** Whether a message is of this type; tells the compiler the type of its value. */
@@ -107,15 +109,22 @@ export function defineMessage<T = unknown>(options: MessageOptions<T>): MessageT
     );
   }
   if (encoding !== undefined && !isEncodingName(encoding)) throw unknownEncoding(encoding);
-  const make = (value: T): TypedMessage<T> => new DefinedMessage(type, value);
-  const type: MessageType<T> = Object.defineProperties(make, {
+  // A plain object: what is read from a function is found far more slowly.
+  const definition: MessageDefinition = Object.freeze({ code, name, encoding, schema });
+  const make = (value: T): TypedMessage<T> => new DefinedMessage(definition, value);
+  return Object.defineProperties(make, {
     code: { value: code, enumerable: true },
     name: { value: name, enumerable: true },
     schema: { value: schema, enumerable: true },
     encoding: { value: encoding, enumerable: true },
+    definition: { value: definition },
     is: { value: (message: { readonly type: string }) => message.type === name },
   }) as MessageType<T>;
-  return type;
+}
+
+/** The plain definition of a type, whether it is given as that or as the function. */
+export function plainDefinition(type: MessageDefinition): MessageDefinition {
+  return (type as Partial<MessageType> | undefined)?.definition ?? type;
 }
 
 /** A message of a defined type. */

@@ -36,12 +36,12 @@ export function codeOf(message: Uint8Array): number {
   return (message[0]! << 24 | message[1]! << 16 | message[2]! << 8 | message[3]!) >>> 0;
 }
 
-/** Writes a code at the beginning of a message. */
-export function writeCode(message: Uint8Array, code: number): void {
-  message[0] = code >>> 24;
-  message[1] = code >>> 16;
-  message[2] = code >>> 8;
-  message[3] = code;
+/** Writes a code where a message begins. */
+export function writeCode(bytes: Uint8Array, at: number, code: number): void {
+  bytes[at] = code >>> 24;
+  bytes[at + 1] = code >>> 16;
+  bytes[at + 2] = code >>> 8;
+  bytes[at + 3] = code;
 }
 
 /** Whether there is such an encoding. */

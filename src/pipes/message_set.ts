@@ -1,5 +1,5 @@
 import { quote } from "../base/mod.ts";
-import type { MessageDefinition } from "./define_message.ts";
+import { type MessageDefinition, plainDefinition } from "./define_message.ts";
 import { DuplicateMessageCodeError, InvalidConfigError } from "./errors.ts";
 
 /** Code of the heartbeat. */
@@ -16,7 +16,8 @@ export class MessageSet {
    * @throws {InvalidConfigError} When two have one name, or one was not made by `defineMessage`.
    */
   constructor(definitions: readonly MessageDefinition[]) {
-    for (const definition of definitions) {
+    for (const type of definitions) {
+      const definition = plainDefinition(type);
       const { code, name } = definition ?? {};
       if (!Number.isInteger(code) || typeof name !== "string") {
         throw new InvalidConfigError(

@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 const SLAB_BYTES = 64 * 1024;
 
 /**
@@ -5,25 +7,32 @@ const SLAB_BYTES = 64 * 1024;
  * it needs. A piece is freed once none of its messages is held any more.
  */
 export class Slab {
-  #piece = new Uint8Array(0);
+  #piece = Buffer.allocUnsafeSlow(0);
   #used = 0;
 
   /**
-   * Room for a message whose length is not known yet. Valid until the next call.
+   * Makes room for a message whose length is not known yet.
    *
    * @param bytesMax Most bytes that it can take.
+   * @returns Where in `piece` it begins.
    */
-  room(bytesMax: number): Uint8Array<ArrayBuffer> {
+  reserve(bytesMax: number): number {
     if (this.#piece.length - this.#used < bytesMax) {
-      this.#piece = new Uint8Array(Math.max(SLAB_BYTES, bytesMax));
+      this.#piece = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytesMax));
       this.#used = 0;
     }
-    return this.#piece.subarray(this.#used, this.#used + bytesMax);
+    return this.#used;
   }
 
-  /** Keeps the first bytes of what `room` gave. */
-  keep(room: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {
+  /** What to write into, after `reserve`. */
+  get piece(): Uint8Array<ArrayBuffer> {
+    return this.#piece;
+  }
+
+  /** Takes the first bytes of what was reserved. They are a `Buffer`, which sockets take as it is. */
+  take(bytes: number): Uint8Array<ArrayBuffer> {
+    const begin = this.#used;
     this.#used += bytes;
-    return room.subarray(0, bytes);
+    return this.#piece.subarray(begin, this.#used);
   }
 }

@@ -18,9 +18,11 @@ export class WsSocket implements MessageSocket {
   readonly #websocket: WebSocket;
   readonly #connection: Socket;
   readonly #sent: () => void;
-  readonly #uncork: () => void;
+  readonly #endTurn: () => void;
   #listener: MessageSocketListener | undefined;
   #pending = 0;
+  /** Whether another message was sent in this turn of the event loop. */
+  #isTurnKnown = false;
   #isCorked = false;
   #corkedBytes = 0;
 
@@ -34,7 +36,9 @@ export class WsSocket implements MessageSocket {
       this.#pending--;
       this.#listener?.flushed();
     };
-    this.#uncork = () => {
+    this.#endTurn = () => {
+      this.#isTurnKnown = false;
+      if (!this.#isCorked) return;
       this.#isCorked = false;
       connection.uncork();
     };
@@ -71,18 +75,27 @@ export class WsSocket implements MessageSocket {
 
   /** Sends a message. */
   send(bytes: Uint8Array<ArrayBuffer>): void {
-    // While one is on its way, those that follow in the same turn go out with one system call.
-    if (this.#pending++ > 0 && !this.#isCorked) {
-      this.#isCorked = true;
-      this.#corkedBytes = 0;
-      this.#connection.cork();
-      process.nextTick(this.#uncork);
-    }
+    if (this.#pending++ > 0) this.#gather();
     this.#websocket.send(bytes, SEND_OPTIONS, this.#sent);
     // More of it at a time saves nothing, and hides for how long the network takes it.
     if (this.#isCorked && (this.#corkedBytes += bytes.length) > CORKED_BYTES_MAX) {
       this.#corkedBytes = 0;
       this.#connection.uncork();
+      this.#connection.cork();
+    }
+  }
+
+  /**
+   * While one is on its way, those that follow in the same turn go out with one system call. The first
+   * of a turn does not wait for others: often there are none.
+   */
+  #gather(): void {
+    if (!this.#isTurnKnown) {
+      this.#isTurnKnown = true;
+      process.nextTick(this.#endTurn);
+    } else if (!this.#isCorked) {
+      this.#isCorked = true;
+      this.#corkedBytes = 0;
       this.#connection.cork();
     }
   }
