@@ -14,6 +14,7 @@ import {
 } from "./broker_options.ts";
 import { CloseCode } from "./close_codes.ts";
 import { Codec } from "./codec.ts";
+import { DONE } from "./done.ts";
 import type { ConnectOptions, Endpoint, ServeInfo, ServeOptions } from "./endpoint.ts";
 import type { Connection } from "./connection.ts";
 import {
@@ -46,8 +47,6 @@ export interface BrokerStats {
   /** Bytes received, with codes, and with heartbeats. */
   readonly bytesReceived: number;
 }
-
-const DONE = Promise.resolve();
 
 /**
  * Manages connections that carry registered types of message: as a server many, as a client one.
@@ -117,11 +116,10 @@ export class MessageBroker implements AsyncDisposable {
     this.#options = resolveBrokerOptions(options);
     const { messages, pipes } = this.#options;
     this.#chain = new PipeChain(pipes, {
-      // Asynchronous, so that what they throw reaches a pipe's `catch` as well.
-      handle: async (connection, message) =>
-        await this.#handleLast(connection as BrokerConnection, message as BrokerMessage),
-      send: async (message, connections, sending) =>
-        await this.#deliver(message as BrokerMessage, connections, sending),
+      handle: (connection, message) =>
+        settled(() => this.#handleLast(connection as BrokerConnection, message as BrokerMessage)),
+      send: (message, connections, sending) =>
+        settled(() => this.#deliver(message as BrokerMessage, connections, sending)),
     });
     this.#messages = new MessageSet([...messages, ...pipes.flatMap((pipe) => pipe.messages)]);
     this.#host = this.#makeHost();
@@ -247,19 +245,22 @@ export class MessageBroker implements AsyncDisposable {
    * @throws {ConnectionClosedError} When each connection that was chosen is closed, or is cut off because
    *   its peer does not read.
    */
-  async send(
+  send(
     message: TypedMessage,
     connections: readonly Connection[] = this.#open,
     options?: PipeSendOptions,
   ): Promise<void> {
-    options?.signal?.throwIfAborted();
-    const definition = this.#registered(message);
-    if (connections.length === 0) throw new NoConnectionsError();
-    const checked = checkValue(definition, message.value);
-    const value = checked instanceof Promise ? await checked : checked;
-    if (this.#chain.length === 0) {
-      await this.#deliver(new DefinedMessage(definition, value), connections, options);
-    } else await this.#chain.send(this.#wrap(definition, value), connections, options);
+    return settled(() => {
+      options?.signal?.throwIfAborted();
+      const definition = this.#registered(message);
+      if (connections.length === 0) throw new NoConnectionsError();
+      const send = (value: unknown): Promise<void> =>
+        this.#chain.length === 0
+          ? this.#deliver(new DefinedMessage(definition, value), connections, options)
+          : this.#chain.send(this.#wrap(definition, value), connections, options);
+      const checked = checkValue(definition, message.value);
+      return checked instanceof Promise ? checked.then(send) : send(checked);
+    });
   }
 
   /** Settles once the network has taken everything that was sent, or the connection is closed. */
@@ -413,7 +414,8 @@ export class MessageBroker implements AsyncDisposable {
       const handling = this.#chain.length === 0
         ? this.#handleLast(connection, new DefinedMessage(definition, value))
         : this.#chain.handle(connection, this.#wrap(definition, value));
-      return handling?.catch((error) => this.#failed(error, connection));
+      if (handling === undefined || handling === DONE) return undefined;
+      return handling.catch((error) => this.#failed(error, connection));
     } catch (error) {
       this.#failed(error, connection);
       return undefined;
@@ -477,7 +479,7 @@ export class MessageBroker implements AsyncDisposable {
     message: TypedMessage,
     options: PipeSendOptions | undefined,
   ): Promise<void> {
-    try {
+    return settled(() => {
       options?.signal?.throwIfAborted();
       const definition = this.#registered(message);
       const send = (value: unknown): Promise<void> => {
@@ -487,9 +489,7 @@ export class MessageBroker implements AsyncDisposable {
       };
       const checked = checkValue(definition, message.value);
       return checked instanceof Promise ? checked.then(send) : send(checked);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   #guard(connection: Connection, run: () => void): void {
@@ -510,6 +510,15 @@ export class MessageBroker implements AsyncDisposable {
     } catch (thrown) {
       log(thrown);
     }
+  }
+}
+
+/** Calls; what is thrown becomes a rejection, and what has finished already {@linkcode DONE}. */
+function settled(call: () => Promise<void> | undefined): Promise<void> {
+  try {
+    return call() ?? DONE;
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 
