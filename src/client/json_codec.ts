@@ -144,17 +144,17 @@ function decodeError({ code, type, message, metadata }: Json): WireError {
 function decodeEvent(event: Json): WireEvent {
   const { id, source, type } = event;
   const binary = event.binary_data ?? event.binaryData;
+  const attributes: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(object(event.attributes))) {
+    const decoded = decodeAttribute(object(value));
+    if (decoded !== undefined && name !== "__proto__") attributes[name] = decoded;
+  }
   const words = event.text_data ?? event.textData ?? undefined;
   return {
     id: text(id),
     source: text(source),
     type: text(type),
-    attributes: Object.fromEntries(
-      Object.entries(object(event.attributes)).flatMap(([name, value]) => {
-        const decoded = decodeAttribute(object(value));
-        return decoded === undefined ? [] : [[name, decoded]];
-      }),
-    ),
+    attributes,
     data: typeof binary === "string"
       ? fromBase64(binary)
       : words === undefined
@@ -164,11 +164,12 @@ function decodeEvent(event: Json): WireEvent {
 }
 
 function decodeAttribute(value: Json): AttributeValue | undefined {
-  const [form] = Object.entries(value);
-  if (form === undefined) return undefined;
-  const [name, content] = form;
-  if (name === "ce_bytes" || name === "ceBytes") return fromBase64(text(content));
-  return typeof content === "boolean" || typeof content === "number" ? content : text(content);
+  for (const name in value) {
+    const content = value[name];
+    if (name === "ce_bytes" || name === "ceBytes") return fromBase64(text(content));
+    return typeof content === "boolean" || typeof content === "number" ? content : text(content);
+  }
+  return undefined;
 }
 
 function object(value: unknown): Json {

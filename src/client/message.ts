@@ -1,5 +1,7 @@
 import type { AttributeValue, WireEvent, WireMessage } from "./frames.ts";
 
+const decoder = new TextDecoder();
+
 /** A message of a channel. */
 export interface GatewayMessage<T = unknown> {
   /** The same for all who receive it, and in history. */
@@ -89,9 +91,10 @@ export function makeEvent(
 export function readData({ data, attributes }: WireEvent): unknown {
   if (data === undefined) return undefined;
   const contentType = contentTypeOf(data, attributes.datacontenttype);
-  const json = /^application\/([\w.-]+\+)?json\b|^text\/json\b/.test(contentType);
+  const json = contentType === "application/json" ||
+    /^application\/([\w.-]+\+)?json\b|^text\/json\b/.test(contentType);
   if (!json && !contentType.startsWith("text/")) return data;
-  const text = typeof data === "string" ? data : new TextDecoder().decode(data);
+  const text = typeof data === "string" ? data : decoder.decode(data);
   if (!json) return text;
   // Publishers that send nothing as JSON mean nothing.
   return text === "" ? undefined : JSON.parse(text);

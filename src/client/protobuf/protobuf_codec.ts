@@ -181,7 +181,7 @@ function decodeEvent(event: CloudEvent = create(CloudEventSchema)): WireEvent {
   const { id, source, type, attributes, data } = event;
   const decoded: Record<string, AttributeValue> = {};
   for (const [name, { attr }] of Object.entries(attributes)) {
-    if (attr.case === undefined) continue;
+    if (attr.case === undefined || name === "__proto__") continue;
     decoded[name] = attr.case === "ceTimestamp"
       ? timestampDate(attr.value).toISOString()
       : attr.value;
