@@ -1,36 +1,28 @@
-import { messageOf, type Timer } from "../../base/mod.ts";
+import { messageOf } from "../../base/mod.ts";
 import { BrokerUnavailableError, EventRefusedError } from "../broker/mod.ts";
-import { cloudEventOf, type Codec, DecodeError, eventOf, plainEvent } from "../codec/mod.ts";
+import { type Codec, DecodeError } from "../codec/mod.ts";
 import type { GatewayEvent } from "../event.ts";
-import { ChannelRefusedError, checkPublish } from "../pattern/mod.ts";
-import type { client, CloudEvent } from "../proto/mod.ts";
+import { ChannelRefusedError } from "../pattern/mod.ts";
+import type { client } from "../proto/mod.ts";
 import { Calls } from "./calls.ts";
+import { ClientSurveys } from "./client_surveys.ts";
 import { connect } from "./connect.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Disconnect, disconnectOf, DISCONNECTS } from "./disconnect.ts";
-import {
-  errorEnvelope,
-  outbound,
-  type OutboundEnvelope,
-  type RequestHead,
-  wireErrorOf,
-} from "./frames.ts";
+import { ErrorBudget } from "./error_budget.ts";
+import { errorEnvelope, outbound, type OutboundEnvelope, type RequestHead } from "./frames.ts";
 import type { SessionHost } from "./host.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import type { Caller, ClientTransport, Frame, User } from "./ports.ts";
+import { Publishing } from "./publishing.ts";
 import { Replays } from "./replay.ts";
 import type { Scopes } from "./scope.ts";
 import { type Prepared, Subscriptions } from "./subscriptions.ts";
+import { SessionTimers } from "./timers.ts";
 import { badRequest, RequestError, undecodable, type WireError, wireError } from "./wire_error.ts";
 
 const NOBODY: User = { id: "", claims: {} };
-/** Publications of one connection that the broker may have at a time. */
-const PUBLISHING_MAX = 256;
-/** Longest answer to a survey in bytes. */
-const SURVEY_BYTES_MAX = 65_536;
-/** A timer takes no more than this. */
-const TIMER_MAX_MS = 2_000_000_000;
 
 /** Where a connection stands. */
 export type SessionState = "open" | "connecting" | "connected" | "closed";
@@ -55,17 +47,14 @@ export class Session {
   readonly #host: SessionHost;
   readonly #outbox: Outbox;
   readonly #inbox = new Inbox();
+  readonly #timers: SessionTimers;
   #state: SessionState = "open";
   #calls: Calls | undefined;
   #replays: Replays | undefined;
   #abort: AbortController | undefined;
-  #timer: Timer | undefined;
-  #expiryTimer: Timer | undefined;
-  #activeAtMs = 0;
-  #badAtMs: number[] = [];
-  #publishing = 0;
-  #published: PromiseWithResolvers<void> | undefined;
-  #lastSurveyId = "";
+  #errors: ErrorBudget | undefined;
+  #publishing: Publishing | undefined;
+  #surveys: ClientSurveys | undefined;
 
   /**
    * Begins a session on a transport that has just opened.
@@ -89,7 +78,8 @@ export class Session {
       writeTimeoutMs: host.limits.writeTimeoutMs,
       onStuck: () => this.#slow(),
     });
-    this.#startAuthTimer();
+    this.#timers = new SessionTimers(host.clock, (disconnect) => this.end(disconnect));
+    this.#timers.awaitConnect(host.settings.authTimeoutMs);
   }
 
   /** Where it stands. */
@@ -152,7 +142,7 @@ export class Session {
       const text = error instanceof DecodeError ? error.message : "cannot decode the frame";
       return this.#bad(undefined, undecodable(text));
     }
-    this.#activeAtMs = this.#host.clock.monotonic();
+    this.#timers.active();
     return this.#dispatch(message);
   }
 
@@ -257,21 +247,20 @@ export class Session {
   /** The client has logged in: from now on it is connected. */
   connected(): void {
     this.#state = "connected";
-    this.#startIdleTimer();
-    this.#startExpiryTimer();
+    this.#timers.watchSilence(this.#host.settings.idleTimeoutMs);
+    if (this.#state === "connected") this.#timers.watchExpiry(this.user.expiresAtMs);
   }
 
   /** Ends the session; does nothing when it is over already. */
   end(disconnect: Disconnect): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#timer?.cancel();
-    this.#expiryTimer?.cancel();
+    this.#timers.stop();
     this.#abort?.abort();
     this.#inbox.clear();
     this.#replays?.close();
     this.subscriptions.clear();
-    this.#published?.resolve();
+    this.#publishing?.stop();
     this.#host.ended(this);
     this.#outbox.finish(disconnect);
   }
@@ -294,7 +283,7 @@ export class Session {
     if (this.#state === "open") {
       if (envelope.case !== "connect") return void this.end(DISCONNECTS.stale);
       this.#state = "connecting";
-      this.#timer?.cancel();
+      this.#timers.connecting();
       return this.#inbox.add(() => connect(this, this.#host, message, envelope.value));
     }
     if (this.#inbox.isFull) {
@@ -321,7 +310,8 @@ export class Session {
       case "connect":
         return void this.end(DISCONNECTS.badRequest);
       case "publish":
-        return this.#publish(message, envelope.value);
+        this.#publishing ??= new Publishing(this, this.#host);
+        return this.#publishing.publish(message, envelope.value);
       case "subscribe":
         return this.#subscribe(message, envelope.value);
       case "unsubscribe":
@@ -332,9 +322,9 @@ export class Session {
         this.#calls ??= new Calls(this, this.#host);
         return void this.#calls.start(message, envelope.value);
       case "surveyRequest":
-        return void this.#surveyRequest(message, envelope.value);
+        return void this.#clientSurveys.request(message, envelope.value);
       case "surveyResponse":
-        return void this.#surveyResponse(message, envelope.value);
+        return void this.#clientSurveys.answer(message, envelope.value);
     }
     return undefined;
   }
@@ -364,69 +354,14 @@ export class Session {
     this.answer(message, { case: "subRefreshAck", value: {} });
   }
 
-  #publish(message: client.InboundMessage, payload: CloudEvent): Promise<void> | undefined {
-    if (!this.scopes.take("publishes", 1)) {
-      throw new RequestError(wireError("RATE_LIMITED", "too many publications a second"));
-    }
-    const channel = message.channel || payload.source;
-    if (channel === "") throw new RequestError(badRequest("a publication needs a channel"));
-    checkPublish(channel);
-    if (!this.#host.authorizer.may(this.user, "publish", channel)) {
-      throw new RequestError(wireError("PERMISSION_DENIED", "publishing there is not allowed"));
-    }
-    this.#publishing++;
-    const transient = message.metadata["keyop-transient"] === "1";
-    this.#host.broker.publish(channel, eventOf(payload), { transient }).then(
-      ({ position }) =>
-        this.answer(message, {
-          case: "publishAck",
-          value: { offset: BigInt(position.offset) },
-        }),
-      (error) => this.fail(message, error),
-    ).finally(() => {
-      if (--this.#publishing < PUBLISHING_MAX) this.#published?.resolve();
-    });
-    if (this.#publishing < PUBLISHING_MAX) return undefined;
-    this.#published = Promise.withResolvers();
-    return this.#published.promise;
-  }
-
-  /** A client's survey of nobody: what it asks comes back to itself. */
-  #surveyRequest(message: client.InboundMessage, request: client.SurveyRequest): void {
-    this.#lastSurveyId = request.requestId;
-    const event = request.payload === undefined ? undefined : eventOf(request.payload);
-    const payload = event && cloudEventOf(
-      plainEvent({
-        ...event,
-        id: request.requestId,
-        source: message.channel,
-        type: "com.messageloop.survey.response",
-      }, this.#host.settings.dataForm),
-    );
-    const value = { requestId: request.requestId, ...(payload && { payload }) };
-    this.answer(message, { case: "surveyResponse", value });
-  }
-
-  #surveyResponse(message: client.InboundMessage, response: client.SurveyResponse): void {
-    const requestId = response.requestId || this.#lastSurveyId;
-    if (response.error !== undefined) {
-      return this.#host.surveyAnswered(this, requestId, { error: wireErrorOf(response.error) });
-    }
-    const event = eventOf(response.payload ?? EMPTY_EVENT);
-    if (event.data.length > SURVEY_BYTES_MAX) {
-      const text = `an answer to a survey has at most ${SURVEY_BYTES_MAX} bytes`;
-      return this.sendError(message, badRequest(text));
-    }
-    this.#host.surveyAnswered(this, requestId, { event });
+  get #clientSurveys(): ClientSurveys {
+    return this.#surveys ??= new ClientSurveys(this, this.#host);
   }
 
   #bad(request: RequestHead | undefined, error: WireError): undefined {
-    const { clock, limits } = this.#host;
-    const now = clock.monotonic();
-    this.#badAtMs = this.#badAtMs.filter((at) => now - at < limits.badFramesWindowMs);
-    this.#badAtMs.push(now);
     this.sendError(request, error);
-    if (this.#badAtMs.length >= limits.badFrames) this.end(DISCONNECTS.tooManyErrors);
+    this.#errors ??= new ErrorBudget(this.#host.clock, this.#host.limits);
+    if (this.#errors.isSpent()) this.end(DISCONNECTS.tooManyErrors);
   }
 
   #checkMetadata(metadata: Readonly<Record<string, string>>): string | undefined {
@@ -451,34 +386,6 @@ export class Session {
     }
     return wireError("INTERNAL_ERROR", "internal error");
   }
-
-  #startAuthTimer(): void {
-    const { clock, settings } = this.#host;
-    if (settings.authTimeoutMs <= 0) return;
-    this.#timer = clock.after(settings.authTimeoutMs, () => this.end(DISCONNECTS.stale), {
-      unref: true,
-    });
-  }
-
-  /** Fires exactly when the time is up: activity only moves the moment that it looks for. */
-  #startIdleTimer(): void {
-    const { clock, settings } = this.#host;
-    const { idleTimeoutMs } = settings;
-    if (idleTimeoutMs <= 0) return;
-    const left = this.#activeAtMs + idleTimeoutMs - clock.monotonic();
-    if (left <= 0) return this.end(DISCONNECTS.idleTimeout);
-    this.#timer = clock.after(left, () => this.#startIdleTimer(), { unref: true });
-  }
-
-  #startExpiryTimer(): void {
-    const { expiresAtMs } = this.user;
-    if (expiresAtMs === undefined) return;
-    const { clock } = this.#host;
-    const left = expiresAtMs - clock.now();
-    if (left <= 0) return this.end(DISCONNECTS.invalidToken);
-    const run = () => this.#startExpiryTimer();
-    this.#expiryTimer = clock.after(Math.min(left, TIMER_MAX_MS), run, { unref: true });
-  }
 }
 
 function utf8Length(text: string): number {
@@ -491,13 +398,3 @@ function utf8Length(text: string): number {
   }
   return bytes;
 }
-
-const EMPTY_EVENT: CloudEvent = {
-  $typeName: "io.cloudevents.v1.CloudEvent",
-  id: "",
-  source: "",
-  specVersion: "",
-  type: "",
-  attributes: {},
-  data: { case: undefined },
-};
