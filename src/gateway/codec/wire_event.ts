@@ -92,7 +92,11 @@ export function plainEvent(event: GatewayEvent, form: DataForm): WireEvent {
 
 function attributesOf(event: GatewayEvent): [string, AttributeValue][] {
   const attributes: [string, AttributeValue][] = [["datacontenttype", text(event.contentType)]];
-  for (const [name, value] of event.attributes) attributes.push([name, value]);
+  for (const [name, value] of event.attributes) {
+    // A broker may have what no client could send.
+    const fits = value.kind !== "integer" || value.value === (value.value | 0);
+    attributes.push([name, fits ? value : text(String(value.value))]);
+  }
   return attributes;
 }
 

@@ -131,6 +131,16 @@ export class Session {
    * @returns Nothing when more can come; else what settles when the transport should read on.
    */
   receive(frame: Uint8Array | string): Promise<void> | undefined {
+    try {
+      return this.#take(frame);
+    } catch (error) {
+      // Whatever a client sends, it is the client that goes.
+      this.#host.logger.error("frame failed", { session: this.id, error: messageOf(error) });
+      return void this.end(DISCONNECTS.notAvailable);
+    }
+  }
+
+  #take(frame: Uint8Array | string): Promise<void> | undefined {
     if (this.#state === "closed") return undefined;
     if (!this.scopes.take("bytes", frame.length)) {
       return this.#bad(undefined, wireError("RATE_LIMITED", "too many bytes a second"));
@@ -197,8 +207,22 @@ export class Session {
 
   /** Sends a message. */
   sendMessage(message: client.OutboundMessage): void {
-    if (this.#state === "closed") return;
-    this.send({ bytes: this.codec.encode(message) });
+    if (this.#state !== "closed") this.send({ bytes: this.#encode(message) });
+  }
+
+  /** What a backend says may be what a codec cannot: numbers that are none, for one. */
+  #encode(message: client.OutboundMessage): Uint8Array {
+    try {
+      return this.codec.encode(message);
+    } catch (error) {
+      this.#host.logger.error("answer cannot be sent", {
+        session: this.id,
+        error: messageOf(error),
+      });
+      const envelope = errorEnvelope(wireError("INTERNAL_ERROR", "the answer cannot be encoded"));
+      const head = { id: message.id, metadata: {} };
+      return this.codec.encode(outbound(head, envelope, this.#host.clock.now()));
+    }
   }
 
   /** Answers a request. */

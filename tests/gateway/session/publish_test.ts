@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryBroker } from "../../../src/gateway/broker/mod.ts";
+import { makeEvent } from "../../../src/gateway/event.ts";
 import { tokenIsUser } from "../helpers/authorizers.ts";
 import { dataOf, type Json, messagesOf, TestClient } from "../helpers/client.ts";
 import { testGateway } from "../helpers/gateway.ts";
@@ -231,4 +232,17 @@ Deno.test("with data_form preserve, text leaves as text and bytes as bytes", asy
   const [text, bytes] = messagesOf(client.frames);
   assertEquals([text.payload.text_data, text.payload.binary_data], ["grüße", undefined]);
   assertEquals([bytes.payload.text_data, bytes.payload.binary_data], [undefined, "AP8="]);
+});
+
+Deno.test("an attribute that no client could have sent is delivered as a text", async () => {
+  await using gateway = await testGateway();
+  await using json = await TestClient.connected(gateway.url);
+  await using proto = await TestClient.connected(gateway.url, {}, { codec: "proto" });
+  for (const client of [json, proto]) await client.subscribe("a");
+  const attributes = new Map([["n", { kind: "integer" as const, value: 2 ** 40 }]]);
+  await gateway.hub.broker.publish("a", makeEvent({ attributes }));
+  for (const client of [json, proto]) {
+    const [message] = messagesOf(await client.settle());
+    assertEquals(message.payload.attributes.n, { ce_string: "1099511627776" });
+  }
 });

@@ -117,6 +117,15 @@ for (const [name, rpc, expected] of OUTCOMES) {
   });
 }
 
+Deno.test("an error that no codec can carry is an INTERNAL_ERROR, and the gateway goes on", async () => {
+  const error = { code: "E", type: "t", message: "m", metadata: { n: NaN } };
+  const backends = new ScriptedBackends({ hooks: ["RPC"], rpc: () => Promise.resolve({ error }) });
+  await using gateway = await testGateway({ backends });
+  await using client = await TestClient.connected(gateway.url);
+  assertEquals((await client.ask(CALL)).error.code, "INTERNAL_ERROR");
+  assertEquals(await client.settle(), []);
+});
+
 const DEADLINES: readonly (readonly [string, number, number, number])[] = [
   ["the server's when it is the smaller one", 500, 2_000, 500],
   ["the backend's when it is the smaller one", 30_000, 1_000, 1_000],
