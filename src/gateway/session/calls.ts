@@ -1,5 +1,5 @@
 import { messageOf } from "../../base/mod.ts";
-import type { StreamPosition } from "../broker/mod.ts";
+import type { Publication, StreamPosition } from "../broker/mod.ts";
 import { cloudEventOf, eventOf, replyEvent } from "../codec/mod.ts";
 import { type GatewayEvent, makeEvent, makeJsonEvent, textOf } from "../event.ts";
 import { checkConcrete } from "../pattern/mod.ts";
@@ -11,6 +11,8 @@ import { badRequest, RequestError, type WireError, wireError } from "./wire_erro
 
 const HISTORY_DEFAULT = 100;
 const HISTORY_MAX = 1_000;
+/** Bytes of data from which on an answer takes no more publications; the caller asks for the rest. */
+const HISTORY_BYTES = 1_048_576;
 const PRESENCE_MAX = 256;
 
 /** The calls of one session: to backends, and those that the gateway answers itself. */
@@ -116,7 +118,7 @@ export class Calls {
         epoch: page.top.epoch,
         top_offset: String(page.top.offset),
         gap: page.gap,
-        publications: page.publications.map((publication) => ({
+        publications: upTo(HISTORY_BYTES, page.publications).map((publication) => ({
           offset: String(publication.offset),
           id: publication.id,
           type: publication.event.type || `${publication.channel}.message`,
@@ -153,6 +155,13 @@ export class Calls {
     const why = `${action} of a channel is for those who may have it and are subscribed to it`;
     throw new RequestError(wireError("PERMISSION_DENIED", why));
   }
+}
+
+/** The first publications, until they have that many bytes; at least one. */
+function upTo(bytesMax: number, publications: readonly Publication[]): readonly Publication[] {
+  let bytes = 0;
+  const end = publications.findIndex(({ event }) => (bytes += event.data.length) > bytesMax);
+  return end < 0 ? publications : publications.slice(0, Math.max(1, end));
 }
 
 function failureOf(error: unknown): WireError {

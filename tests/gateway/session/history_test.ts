@@ -102,6 +102,24 @@ Deno.test("$history gives 100 unless asked, and never more than 1,000", async ()
   assertEquals((await history(client, "room", { limit: -1 })).publications.length, 1_000);
 });
 
+Deno.test("$history of much data gives some of it, and the rest when asked again", async () => {
+  await using gateway = await testGateway();
+  await using client = await TestClient.connected(gateway.url);
+  const event = { ...EVENT, data: new Uint8Array(100_000) };
+  for (let n = 0; n < 25; n++) await gateway.hub.broker.publish("room", event, {});
+  await client.subscribe("room");
+  const found: number[] = [];
+  for (let asked = 0; found.length < 25; asked++) {
+    assert(asked < 5, "it does not go on");
+    const { epoch } = await history(client, "room", { limit: 0 });
+    const since = { since_offset: found.at(-1) ?? 0, since_epoch: found.length > 0 ? epoch : "" };
+    const page = offsets(await history(client, "room", since));
+    assert(page.length > 0 && page.length <= 11, String(page.length));
+    found.push(...page);
+  }
+  assertEquals(found, Array.from({ length: 25 }, (_, n) => n + 1));
+});
+
 const EVENT = {
   id: "",
   source: "",
