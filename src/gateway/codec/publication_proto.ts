@@ -1,10 +1,13 @@
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { AttributeValue } from "../event.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import type { FrameHead, PublicationForm } from "./codec.ts";
 import { parseRfc3339 } from "./timestamp.ts";
 import { type Deliverable, publicationEvent, type WireEvent } from "./wire_event.ts";
 
-const ATTRIBUTE_FIELDS = { string: 3, uri: 5, uri_ref: 6 } as const;
+const STRING_FIELD = 3;
+const TEXT_FIELDS = { string: STRING_FIELD, uri: 5, uri_ref: 6 } as const;
+
+const writer = new ByteWriter();
 
 /** A frame of publications in protobuf, without the detour over message objects. */
 export function publicationsToProto(
@@ -12,66 +15,62 @@ export function publicationsToProto(
   publications: readonly Deliverable[],
   form: PublicationForm,
 ): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.tag(1, WireType.LengthDelimited).string(id);
-  writer.tag(3, WireType.Varint).uint64(timeMs);
-  writer.tag(18, WireType.LengthDelimited).fork();
+  writer.begin();
+  writer.text(1, id);
+  writer.int(3, Math.max(0, Math.floor(timeMs)));
+  const envelope = writer.open(18);
   for (const publication of publications) {
-    writer.tag(3, WireType.LengthDelimited).fork();
-    writeText(writer, 1, publication.id);
-    writeText(writer, 2, publication.channel);
-    if (publication.offset !== 0) writer.tag(3, WireType.Varint).uint64(publication.offset);
-    writer.tag(4, WireType.LengthDelimited).fork();
-    writeEvent(writer, publicationEvent(publication, form.data, form.replay));
-    writer.join().join();
+    const message = writer.open(3);
+    writeText(1, publication.id);
+    writeText(2, publication.channel);
+    if (publication.offset !== 0) writer.int(3, publication.offset);
+    const payload = writer.open(4);
+    writeEvent(publicationEvent(publication, form.data, form.replay));
+    writer.close(payload);
+    writer.close(message);
   }
-  return writer.join().finish();
+  writer.close(envelope);
+  return writer.end();
 }
 
-function writeEvent(writer: BinaryWriter, event: WireEvent): void {
-  writeText(writer, 1, event.id);
-  writeText(writer, 2, event.source);
-  writer.tag(3, WireType.LengthDelimited).string("1.0");
-  writeText(writer, 4, event.type);
+function writeEvent(event: WireEvent): void {
+  writeText(1, event.id);
+  writeText(2, event.source);
+  writer.text(3, "1.0");
+  writeText(4, event.type);
   for (const [name, value] of event.attributes) {
-    writer.tag(5, WireType.LengthDelimited).fork();
-    writer.tag(1, WireType.LengthDelimited).string(name);
-    writer.tag(2, WireType.LengthDelimited).fork();
-    writeAttribute(writer, value);
-    writer.join().join();
+    const entry = writer.open(5);
+    writer.text(1, name);
+    const attribute = writer.open(2);
+    writeAttribute(value);
+    writer.close(attribute);
+    writer.close(entry);
   }
   // The bytes of a text are the same in both forms.
-  writer.tag(event.asText ? 7 : 6, WireType.LengthDelimited).bytes(event.data);
+  writer.bytes(event.asText ? 7 : 6, event.data);
 }
 
-function writeAttribute(writer: BinaryWriter, { kind, value }: AttributeValue): void {
+function writeAttribute({ kind, value }: AttributeValue): void {
   switch (kind) {
     case "boolean":
-      writer.tag(1, WireType.Varint).bool(value);
-      return;
+      return writer.int(1, value ? 1 : 0);
     case "integer":
-      writer.tag(2, WireType.Varint).int32(value);
-      return;
+      return writer.int(2, value);
     case "bytes":
-      writer.tag(4, WireType.LengthDelimited).bytes(value);
-      return;
+      return writer.bytes(4, value);
     case "timestamp": {
       const at = parseRfc3339(value);
-      if (at === undefined) {
-        writer.tag(ATTRIBUTE_FIELDS.string, WireType.LengthDelimited).string(value);
-        return;
-      }
-      writer.tag(7, WireType.LengthDelimited).fork();
-      if (at.seconds !== 0) writer.tag(1, WireType.Varint).int64(at.seconds);
-      if (at.nanos !== 0) writer.tag(2, WireType.Varint).int32(at.nanos);
-      writer.join();
-      return;
+      if (at === undefined) return writer.text(STRING_FIELD, value);
+      const timestamp = writer.open(7);
+      if (at.seconds !== 0) writer.int(1, at.seconds);
+      if (at.nanos !== 0) writer.int(2, at.nanos);
+      return writer.close(timestamp);
     }
     default:
-      writer.tag(ATTRIBUTE_FIELDS[kind], WireType.LengthDelimited).string(value);
+      return writer.text(TEXT_FIELDS[kind], value);
   }
 }
 
-function writeText(writer: BinaryWriter, field: number, text: string): void {
-  if (text !== "") writer.tag(field, WireType.LengthDelimited).string(text);
+function writeText(field: number, text: string): void {
+  if (text !== "") writer.text(field, text);
 }

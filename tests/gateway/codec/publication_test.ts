@@ -1,5 +1,5 @@
 import { create, fromBinary, fromJson } from "@bufbuild/protobuf";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   cloudEventOf,
@@ -9,7 +9,7 @@ import {
   protoCodec,
   publicationEvent,
 } from "../../../src/gateway/codec/mod.ts";
-import type { AttributeValue } from "../../../src/gateway/event.ts";
+import { type AttributeValue, makeEvent } from "../../../src/gateway/event.ts";
 import { client } from "../../../src/gateway/proto/mod.ts";
 
 const text = fc.string({ unit: "binary" }).filter((value) => value.isWellFormed());
@@ -98,4 +98,28 @@ Deno.test("the quick encoders of publications write what the messages say", () =
       },
     ),
   );
+});
+
+Deno.test("lengths of one to four bytes, and a frame after a long one, are written right", () => {
+  for (const bytes of [0, 100, 127, 128, 16_383, 16_384, 2_097_152, 5, 3_000_000, 1]) {
+    const data = new Uint8Array(bytes).fill(7);
+    const each = {
+      id: "i".repeat(bytes % 300),
+      channel: "ü".repeat(bytes % 200),
+      offset: 2 ** 53 - 1,
+      event: makeEvent({ data, type: "t" }),
+    };
+    const frame = protoCodec.encodePublications({ id: "f", timeMs: Date.now() }, [each, each], {
+      data: "binary",
+      replay: false,
+    });
+    const { envelope } = fromBinary(client.OutboundMessageSchema, frame);
+    const { messages } = envelope.value as client.Publication;
+    assertEquals(messages.length, 2);
+    for (const { id, channel, offset, payload } of messages) {
+      assertEquals([id, channel, offset], [each.id, each.channel, 2n ** 53n - 1n]);
+      assertEquals((payload!.data.value as Uint8Array).length, bytes);
+      assert((payload!.data.value as Uint8Array).every((byte) => byte === 7));
+    }
+  }
 });
