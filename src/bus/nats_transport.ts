@@ -39,6 +39,8 @@ const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 const LOOK_EVERY_BYTES = 64 * 1024;
 /** How long the caller waits who does not say, such as another NATS client. */
 const TIMEOUT_DEFAULT_MS = 60_000;
+/** Requests of which servers are told, after a connection was lost, that nobody waits for them. */
+const GIVEN_UP_MAX = 1_024;
 const SENT = Promise.resolve();
 
 interface Pending {
@@ -57,6 +59,8 @@ export class NatsTransport implements BusTransport {
   readonly #inbox = createInbox();
   readonly #pending = new Map<string, Pending>();
   readonly #reconnected = new Room();
+  /** Requests that failed with the connection: their servers do not know yet. */
+  readonly #givenUp: [subject: string, to: string][] = [];
   readonly #following: Promise<void>;
   #lastId = 0;
   #lastSubject = "";
@@ -309,6 +313,7 @@ export class NatsTransport implements BusTransport {
       } else if (status.type === "reconnect") {
         this.#logger.info("is connected to NATS again", { url: this.#url });
         this.#reconnected.open();
+        for (const [subject, to] of this.#givenUp.splice(0)) this.#tell(subject, `cancel ${to}`);
       } else if (status.type === "error") {
         this.#logger.warn("NATS reports an error", {
           url: this.#url,
@@ -321,9 +326,14 @@ export class NatsTransport implements BusTransport {
   }
 
   #failPending(): void {
-    const waiting = [...this.#pending.values()];
+    const waiting = [...this.#pending];
     this.#pending.clear();
-    for (const { failed } of waiting) failed(this.#lost());
+    for (const [id, { subject, failed }] of waiting) {
+      if (this.#givenUp.length < GIVEN_UP_MAX) {
+        this.#givenUp.push([subject, `${this.#inbox}.${id}`]);
+      }
+      failed(this.#lost());
+    }
   }
 
   #lost(cause?: unknown): BusConnectionError {

@@ -6,6 +6,8 @@ import { decodeRequest, type StoredRequest } from "./redis_wire.ts";
 
 /** How long one command waits for a request. */
 const BLOCK_SECONDS = 5;
+/** Requests that are taken at once when several wait. */
+const BATCH = 16;
 const UNBLOCK_EVERY_MS = 20;
 const RETRY_MS = 200;
 
@@ -64,7 +66,7 @@ export class RedisServing {
         this.#clientId ??= await this.#client.call("CLIENT", "ID");
         if (signal.aborted) return;
         const popped = await this.#client.blpopBuffer(key, BLOCK_SECONDS);
-        if (popped !== null) await this.#handOver(popped[1]);
+        if (popped !== null) await this.#handOver([popped[1]]);
       } catch (error) {
         this.#clientId = undefined;
         if (signal.aborted) return;
@@ -77,20 +79,28 @@ export class RedisServing {
     }
   }
 
-  async #handOver(bytes: Buffer): Promise<void> {
-    const { commands, key, logger, take } = this.#options;
+  /** Hands over what was popped, and more for as long as there is room. */
+  async #handOver(popped: Buffer[]): Promise<void> {
+    const { commands, key } = this.#options;
     const { signal } = this.#closing;
-    if (signal.aborted) {
-      await commands.lpush(key, bytes);
-      return;
+    for (let batch: Buffer[] | null = popped; batch !== null && batch.length > 0;) {
+      for (const [index, bytes] of batch.entries()) {
+        const full = signal.aborted ? Promise.resolve() : this.#take(bytes);
+        if (full === undefined) continue;
+        // What there is no room for goes back, to the front: another server may have room.
+        const left = batch.slice(signal.aborted ? index : index + 1);
+        if (left.length > 0) await commands.lpush(key, ...left.reverse());
+        return await Promise.race([full, aborted(signal)]);
+      }
+      batch = await this.#client.lpopBuffer(key, BATCH);
     }
+  }
+
+  #take(bytes: Buffer): void | Promise<void> {
+    const { key, logger, take } = this.#options;
     const request = decodeRequest(bytes);
-    if (request === undefined) {
-      logger.warn("leaves out a request that it does not understand", { key });
-      return;
-    }
-    const full = take(request);
-    if (full !== undefined) await Promise.race([full, aborted(signal)]);
+    if (request !== undefined) return take(request);
+    logger.warn("leaves out a request that it does not understand", { key });
   }
 }
 
