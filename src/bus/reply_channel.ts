@@ -1,4 +1,4 @@
-import { type Logger, messageOf } from "../base/mod.ts";
+import { type Logger, messageOf, MessengerClosedError } from "../base/mod.ts";
 import type { Messenger, StoredMessage } from "../messenger/mod.ts";
 import type { Position } from "../storage/mod.ts";
 import type { ChannelTrim } from "./channel_trim.ts";
@@ -88,7 +88,7 @@ export class ReplyChannel {
       });
       this.#fail(error as Error);
     }
-    if (!signal.aborted) this.#fail(new Error("the messenger is closed"));
+    if (!signal.aborted) this.#fail(new MessengerClosedError("wait for an answer"));
   }
 
   #note({ payloadType, payload, next }: StoredMessage): void {

@@ -1,4 +1,10 @@
-import { type Clock, type Logger, messageOf, type Timer } from "../base/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  messageOf,
+  MessengerClosedError,
+  type Timer,
+} from "../base/mod.ts";
 import type { Messenger, StoredMessage } from "../messenger/mod.ts";
 import type { Position } from "../storage/mod.ts";
 import type { ChannelSlice, ChannelTrim } from "./channel_trim.ts";
@@ -194,6 +200,7 @@ export class RequestChannel {
     this.#reading = undefined;
     this.#starting = undefined;
     this.#forgetWaiting();
+    failure ??= new MessengerClosedError("serve");
     for (const { ended } of this.#takers.splice(0)) ended(failure);
   }
 

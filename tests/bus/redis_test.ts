@@ -147,7 +147,7 @@ redisTest(
     // The system's own buffers take some of it before Redis has to.
     const data = "x".repeat(64 * 1024);
     for (let sent = 0; !isCutOff; sent++) {
-    assert(sent < 2_000, "125 MiB were sent and nobody was cut off");
+      assert(sent < 2_000, "125 MiB were sent and nobody was cut off");
       await writer.publish("s", data);
       assertEquals((await take(other, 1))[0]!.length, data.length);
     }
