@@ -3,6 +3,9 @@
  *
  * `deno task bench [--only NAME]... [--rounds N] [--quick] [--json] [--check]`
  */
+import { busMessenger } from "./bus_messenger.ts";
+import { busNats } from "./bus_nats.ts";
+import { busRedis } from "./bus_redis.ts";
 import { deliverBacklog, deliverDurably } from "./deliver.ts";
 import { federation } from "./federation.ts";
 import { gatewayFanOut, gatewayIdle, gatewayLatency, gatewayReplay } from "./gateway.ts";
@@ -23,6 +26,9 @@ Deno.exit(
     deliverDurably,
     busMemory,
     busSqlite,
+    busNats,
+    busRedis,
+    busMessenger,
     federation,
     memory,
     messengerPipes,
