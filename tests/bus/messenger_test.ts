@@ -106,7 +106,7 @@ Deno.test("MessengerBus: channels of requests and replies do not grow with what 
 
 Deno.test("MessengerBus: replies to a caller that is gone, and requests that nobody serves, are given up", async () => {
   await using pi = await TestMessenger.open();
-  await using bus = new MessengerBus(pi.messenger);
+  await using _bus = new MessengerBus(pi.messenger);
   const hub = MessengerHub.of(pi.messenger, new RecordingLogger(), systemClock);
   const payload = "x".repeat(256 * 1024);
   const gone = repliesChannel("r", "gone");
