@@ -7,7 +7,7 @@
 import { openBus } from "@keyop/messenger/bus";
 import { heating, temperature } from "./subjects.ts";
 
-const MEASURE_EVERY_MS = 50;
+const MEASURE_EVERY_MS = 25;
 const OUTSIDE = 5;
 
 await using bus = await openBus(Deno.args[0]!);
@@ -21,7 +21,7 @@ await heating.serve(bus, ({ on }) => {
 console.log("measuring");
 
 const measuring = setInterval(() => {
-  celsius += (isOn ? 0.25 : 0) - (celsius - OUTSIDE) * 0.004;
+  celsius += (isOn ? 0.4 : 0) - (celsius - OUTSIDE) * 0.004;
   temperature.publish(bus, { celsius }).catch((error) => console.error(String(error)));
 }, MEASURE_EVERY_MS);
 for await (const _ of Deno.stdin.readable);
