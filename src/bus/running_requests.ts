@@ -1,17 +1,18 @@
 import { Room } from "./room.ts";
 
 const SWEEP_EVERY_MS = 10_000;
-/** After so many replies the caller is asked to say when it has room for more. */
+/**
+ * After so many replies the caller is asked to say when it has room for more, and awaited. It says so at once
+ * unless half of its buffer is full: the other half takes more than these.
+ */
 const ASK_EVERY_REPLIES = 256;
-/** How many such questions may be open: what is under way then still fits the caller's buffer. */
-const OPEN_QUESTIONS_MAX = 2;
 
 interface Running {
   readonly cancelled: AbortController;
   readonly deadline: number;
   readonly room: Room;
   replies: number;
-  openQuestions: number;
+  isAsked: boolean;
 }
 
 /** The requests that a server has taken and not answered to the end, by whatever names them. */
@@ -30,7 +31,7 @@ export class RunningRequests {
     this.#sweep();
     const cancelled = new AbortController();
     const room = new Room();
-    this.#running.set(key, { cancelled, deadline, room, replies: 0, openQuestions: 0 });
+    this.#running.set(key, { cancelled, deadline, room, replies: 0, isAsked: false });
     return cancelled.signal;
   }
 
@@ -38,24 +39,20 @@ export class RunningRequests {
   asks(key: string): boolean {
     const running = this.#running.get(key);
     if (running === undefined || ++running.replies % ASK_EVERY_REPLIES !== 0) return false;
-    running.openQuestions++;
-    return true;
+    return running.isAsked = true;
   }
 
   /** Settles when the caller has room for more replies, or nobody waits for them. */
   async untilRoom(key: string): Promise<void> {
-    for (
-      let running = this.#running.get(key);
-      running !== undefined && running.openQuestions >= OPEN_QUESTIONS_MAX;
-      running = this.#running.get(key)
-    ) await running.room.wait();
+    const running = this.#running.get(key);
+    if (running?.isAsked) await running.room.wait();
   }
 
   /** The caller has room for more. */
   answer(key: string): void {
     const running = this.#running.get(key);
-    if (running === undefined || running.openQuestions === 0) return;
-    running.openQuestions--;
+    if (running === undefined) return;
+    running.isAsked = false;
     running.room.open();
   }
 

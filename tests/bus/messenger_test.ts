@@ -185,9 +185,9 @@ Deno.test("MessengerBus: a slow reader of many replies holds up no other caller 
   await bus.serve("count", async function* () {
     for (let n = 0; n < 5_000; n++) yield String(n);
   });
-  const slow = bus.requestMany("count", "")[Symbol.asyncIterator]();
+  const slow = bus.requestMany("count", "", { timeoutMs: 60_000 })[Symbol.asyncIterator]();
   assertEquals(text((await slow.next()).value!), "0");
-  const quick = await Array.fromAsync(bus.requestMany("count", ""));
+  const quick = await Array.fromAsync(bus.requestMany("count", "", { timeoutMs: 60_000 }));
   assertEquals(quick.map(text), numbers(5_000));
   assertEquals(text(await bus.request("r", "1")), "r:1");
   for (let n = 1; n < 5_000; n++) assertEquals(text((await slow.next()).value!), String(n));

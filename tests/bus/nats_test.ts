@@ -12,7 +12,7 @@ import { hasNatsServer, NatsServer } from "../helpers/nats_server.ts";
 import { TestPki } from "../helpers/pki.ts";
 import { RecordingLogger } from "../helpers/recording_logger.ts";
 import { tempDir } from "../helpers/temp.ts";
-import { aborted, serveAs, StuckHandler, take, text } from "./rules/tools.ts";
+import { aborted, numbers, serveAs, StuckHandler, take, text } from "./rules/tools.ts";
 
 const ignore = !hasNatsServer;
 const LOST = "lost the connection to NATS";
@@ -265,4 +265,21 @@ natsTest("messages beyond what fits the system's buffers wait, and all arrive", 
     received += bytes.length;
     if (received === 64 * data.length) break;
   }
+});
+
+natsTest("a slow reader of many replies holds up no other caller and loses nothing", async () => {
+  await using server = await NatsServer.start();
+  await using caller = await NatsBus.connect(server.url);
+  await using serving = await NatsBus.connect(server.url);
+  await serveAs(serving, "r", "r");
+  await serving.serve("count", async function* () {
+    for (let n = 0; n < 5_000; n++) yield String(n);
+  });
+  const slow = caller.requestMany("count", "", { timeoutMs: 60_000 })[Symbol.asyncIterator]();
+  assertEquals(text((await slow.next()).value!), "0");
+  const quick = await Array.fromAsync(caller.requestMany("count", "", { timeoutMs: 60_000 }));
+  assertEquals(quick.map(text), numbers(5_000));
+  assertEquals(text(await caller.request("r", "1")), "r:1");
+  for (let n = 1; n < 5_000; n++) assertEquals(text((await slow.next()).value!), String(n));
+  assertEquals((await slow.next()).done, true);
 });

@@ -272,6 +272,23 @@ redisTest("prefixes keep buses on one server apart", async () => {
   assertEquals(await take(stream, 3), numbers(3));
 });
 
+redisTest("a slow reader of many replies holds up no other caller and loses nothing", async () => {
+  await using server = await RedisServer.start();
+  await using caller = await RedisBus.connect(server.url);
+  await using serving = await RedisBus.connect(server.url);
+  await serveAs(serving, "r", "r");
+  await serving.serve("count", async function* () {
+    for (let n = 0; n < 5_000; n++) yield String(n);
+  });
+  const slow = caller.requestMany("count", "", { timeoutMs: 60_000 })[Symbol.asyncIterator]();
+  assertEquals(text((await slow.next()).value!), "0");
+  const quick = await Array.fromAsync(caller.requestMany("count", "", { timeoutMs: 60_000 }));
+  assertEquals(quick.map(text), numbers(5_000));
+  assertEquals(text(await caller.request("r", "1")), "r:1");
+  for (let n = 1; n < 5_000; n++) assertEquals(text((await slow.next()).value!), String(n));
+  assertEquals((await slow.next()).done, true);
+});
+
 async function watch(server: RedisServer): Promise<Redis & AsyncDisposable> {
   const client = new Redis(server.url, { lazyConnect: true });
   client.on("error", () => {});

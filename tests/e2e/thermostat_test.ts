@@ -14,7 +14,10 @@ Deno.test("the thermostat makes its room as warm as the panel asks, and leaves n
   const { lines } = program;
   assertEquals(lines[0], "house | aiming at 18 °C");
   const set = lines.indexOf("panel | the target is 21 °C, it was 18 °C");
-  assertMatch(lines.slice(0, set).join("\n"), /aim 18 °C: heating on\n(.|\n)*aim 18 °C: heating off/);
+  assertMatch(
+    lines.slice(0, set).join("\n"),
+    /aim 18 °C: heating on\n(.|\n)*aim 18 °C: heating off/,
+  );
   assertMatch(lines.slice(set).join("\n"), /21\.\d °C, aim 21 °C: heating off/);
   assertEquals(lines.at(-1), "the room is as warm as the panel asked for");
   assertEquals(foldersLeft(), folders);
