@@ -11,6 +11,9 @@ import { NatsSocket } from "./nats_socket.ts";
 import type { NatsTls } from "./nats_tls.ts";
 import { NatsTransport } from "./nats_transport.ts";
 
+/** A server that is silent for three of them is taken for lost. */
+const PING_EVERY_MS = 15_000;
+
 /**
  * Connects to NATS.
  *
@@ -36,6 +39,7 @@ export async function connectNats(
       ...(name !== undefined && { name }),
       timeout: times.connectTimeoutMs,
       reconnectTimeWait: times.reconnectWaitMs,
+      pingInterval: PING_EVERY_MS,
       maxReconnectAttempts: -1,
       ignoreAuthErrorAbort: true,
       noAsyncTraces: true,

@@ -32,6 +32,7 @@ import type {
   SentRequest,
   TransportSubscription,
 } from "./transport.ts";
+import { within } from "./within.ts";
 
 /** How much may wait to be sent before a publisher waits. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
@@ -41,6 +42,8 @@ const LOOK_EVERY_BYTES = 64 * 1024;
 const TIMEOUT_DEFAULT_MS = 60_000;
 /** Requests of which servers are told, after a connection was lost, that nobody waits for them. */
 const GIVEN_UP_MAX = 1_024;
+/** How long closing waits for a server that is silent. */
+const CLOSE_MS = 2_000;
 const SENT = Promise.resolve();
 
 interface Pending {
@@ -162,9 +165,9 @@ export class NatsTransport implements BusTransport {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#reconnected.open();
-    if (!this.#protocol.connected) await this.#connection.close();
-    else await this.#connection.flush().catch(() => {}).then(() => this.#connection.close());
-    await this.#following;
+    if (this.#protocol.connected) await within(CLOSE_MS, this.#connection.flush());
+    await within(CLOSE_MS, this.#connection.close());
+    await within(CLOSE_MS, this.#following);
   }
 
   /** The quick way of a message that has neither headers nor a subject for replies. */
@@ -292,8 +295,9 @@ export class NatsTransport implements BusTransport {
   async #leave(subscriptions: readonly Subscription[]): Promise<void> {
     if (!this.#protocol.connected) return subscriptions.forEach((one) => one.unsubscribe());
     // What the server had sent before it heard of the end still arrives.
-    await Promise.all(subscriptions.map((one) => one.isClosed() ? undefined : one.drain()))
-      .catch(() => {});
+    const open = subscriptions.filter((one) => !one.isClosed());
+    await within(CLOSE_MS, Promise.all(open.map((one) => one.drain())));
+    for (const one of open) if (!one.isClosed()) one.unsubscribe();
   }
 
   async #flush(): Promise<void> {

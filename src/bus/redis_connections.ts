@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { Redis } from "ioredis";
 import { type Logger, messageOf } from "../base/mod.ts";
 import { BusConnectionError, withoutPassword } from "./errors.ts";
@@ -62,8 +63,7 @@ export class RedisConnections {
     client.on("error", (error) => firstError ??= error);
     client.on("connect", () => {
       // The client listens for one error of each socket; a second one would end the process.
-      (client as unknown as { stream: { on(event: "error", run: () => void): void } })
-        .stream.on("error", () => {});
+      socketOf(client)?.on("error", () => {});
     });
     try {
       await client.connect();
@@ -84,7 +84,10 @@ export class RedisConnections {
   /** Ends one connection. */
   close(client: Redis): void {
     this.#open.delete(client);
+    const socket = socketOf(client);
     client.disconnect();
+    // A server that is silent would not answer the farewell.
+    socket?.destroySoon();
   }
 
   /** Ends all of them. */
@@ -137,6 +140,11 @@ export class RedisConnections {
       isUp = true;
     });
   }
+}
+
+/** The client's own socket, of which its types do not tell. */
+function socketOf(client: Redis): Socket | undefined {
+  return (client as unknown as { stream?: Socket }).stream;
 }
 
 function explain(error: unknown): string {

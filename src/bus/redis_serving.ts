@@ -3,12 +3,15 @@ import type { Redis } from "ioredis";
 import { delay, type Logger, messageOf, systemClock } from "../base/mod.ts";
 import type { RedisConnections } from "./redis_connections.ts";
 import { decodeRequest, type StoredRequest } from "./redis_wire.ts";
+import { within } from "./within.ts";
 
 /** How long one command waits for a request. */
 const BLOCK_SECONDS = 5;
 /** Requests that are taken at once when several wait. */
 const BATCH = 16;
 const UNBLOCK_EVERY_MS = 20;
+/** How long closing waits for a server that is silent. */
+const CLOSE_MS = 2_000;
 const RETRY_MS = 200;
 
 /** Options of {@linkcode RedisServing}. */
@@ -48,11 +51,17 @@ export class RedisServing {
     this.#closing.abort();
     let hasEnded = false;
     const ended = this.#running.then(() => hasEnded = true);
-    while (!hasEnded && this.#client.status === "ready" && commands.status === "ready") {
+    const began = performance.now();
+    while (
+      !hasEnded && this.#client.status === "ready" && commands.status === "ready" &&
+      performance.now() - began < CLOSE_MS
+    ) {
+      // Once may come too early: before the command that it is to end.
       if (this.#clientId !== undefined) {
-        await commands.call("CLIENT", "UNBLOCK", String(this.#clientId)).catch(() => {});
+        const unblock = commands.call("CLIENT", "UNBLOCK", String(this.#clientId));
+        await within(CLOSE_MS, unblock);
       }
-      await Promise.race([ended, delay(systemClock, UNBLOCK_EVERY_MS)]);
+      await within(UNBLOCK_EVERY_MS, ended);
     }
     connections.close(this.#client);
     await ended;

@@ -22,11 +22,14 @@ import type {
   SentRequest,
   TransportSubscription,
 } from "./transport.ts";
+import { within } from "./within.ts";
 
 /** Requests of one subject that may wait for a server. */
 const WAITING_REQUESTS_MAX = 10_000;
 /** Replies that may wait for one caller. */
 const WAITING_REPLIES_MAX = 10_000;
+/** How long closing waits for a server that is silent. */
+const CLOSE_MS = 2_000;
 /** How long replies wait for a caller that is gone. */
 const REPLIES_EXPIRE_MS = 60_000;
 
@@ -40,6 +43,7 @@ export class RedisTransport implements BusTransport {
   readonly #prefix: string;
   readonly #streams: RedisStreams;
   readonly #replies: RedisReplies;
+  readonly #farewells = new Set<Promise<unknown>>();
   /** Milliseconds by which the clock here is ahead of the server's. */
   readonly #aheadMs: number;
 
@@ -91,7 +95,7 @@ export class RedisTransport implements BusTransport {
       get dropped() {
         return listening.gaps;
       },
-      close: () => listening.close(),
+      close: () => within(CLOSE_MS, listening.close()),
     };
   }
 
@@ -146,14 +150,15 @@ export class RedisTransport implements BusTransport {
       dropped: 0,
       close: async () => {
         await serving.close();
-        await controls.close();
+        await within(CLOSE_MS, controls.close());
       },
     };
   }
 
   async close(): Promise<void> {
     if (this.#commands.status === "ready") {
-      await this.#commands.del(this.#replies.key).catch(() => {});
+      await within(CLOSE_MS, Promise.allSettled(this.#farewells));
+      await within(CLOSE_MS, this.#commands.del(this.#replies.key));
     }
     this.#connections.closeAll();
     await this.#replies.ended();
@@ -165,13 +170,20 @@ export class RedisTransport implements BusTransport {
 
   /** Tells the servers of a subject about a request that one of them has taken. */
   #tell(subject: string, what: string): void {
-    this.#commands.publish(this.#key("control", subject), what).catch(() => {});
+    this.#underWay(this.#commands.publish(this.#key("control", subject), what));
+  }
+
+  /** Something that nobody waits for, except for closing. What fails has no effect, as without it. */
+  #underWay(command: Promise<unknown>): void {
+    const done = () => void this.#farewells.delete(command);
+    this.#farewells.add(command);
+    command.then(done, done);
   }
 
   #cancel(subject: string, key: string, id: string, entry: Buffer): void {
     const { isForgotten, hasReplies } = this.#replies.forget(id);
     if (isForgotten || this.#commands.status !== "ready") return;
-    if (!hasReplies) this.#commands.busRetract(key, entry).catch(() => {});
+    if (!hasReplies) this.#underWay(this.#commands.busRetract(key, entry));
     this.#tell(subject, `cancel ${this.#replies.key} ${id}`);
   }
 

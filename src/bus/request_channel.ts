@@ -136,7 +136,13 @@ export class RequestChannel {
     const info = await messenger.channelInfo(this.#channel);
     this.#trim = sweep.trimOf(this.#channel, info?.start ?? 0);
     this.#trim.isFollowed = true;
-    const from = await this.#takeUp(info?.end ?? 0);
+    let from: Position;
+    try {
+      from = await this.#takeUp(info?.end ?? 0);
+    } catch (error) {
+      this.#trim.isFollowed = false;
+      throw error;
+    }
     const stop = new AbortController();
     this.#reading = { stop, done: this.#read(from, stop.signal) };
     await this.#tell({ serves: true, asks: true });

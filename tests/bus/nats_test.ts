@@ -283,3 +283,15 @@ natsTest("a slow reader of many replies holds up no other caller and loses nothi
   for (let n = 1; n < 5_000; n++) assertEquals(text((await slow.next()).value!), String(n));
   assertEquals((await slow.next()).done, true);
 });
+
+natsTest("a bus closes although its server is silent", async () => {
+  await using server = await NatsServer.start();
+  const logger = new RecordingLogger();
+  const bus = await NatsBus.connect({ servers: server.url, logger });
+  await bus.stream("s");
+  await serveAs(bus, "r", "r");
+  assertEquals(text(await bus.request("r", "1")), "r:1");
+  server.pause();
+  await bus.close();
+  server.resume();
+});

@@ -289,6 +289,18 @@ redisTest("a slow reader of many replies holds up no other caller and loses noth
   assertEquals((await slow.next()).done, true);
 });
 
+redisTest("a bus closes although its server is silent", async () => {
+  await using server = await RedisServer.start();
+  const logger = new RecordingLogger();
+  const bus = await RedisBus.connect(server.url, { logger });
+  await bus.stream("s");
+  await serveAs(bus, "r", "r");
+  assertEquals(text(await bus.request("r", "1")), "r:1");
+  server.pause();
+  await bus.close();
+  server.resume();
+});
+
 async function watch(server: RedisServer): Promise<Redis & AsyncDisposable> {
   const client = new Redis(server.url, { lazyConnect: true });
   client.on("error", () => {});

@@ -88,6 +88,16 @@ export class NatsServer implements AsyncDisposable {
     await this.#end("SIGKILL");
   }
 
+  /** Makes it silent, without closing anything, until it is resumed. */
+  pause(): void {
+    this.#process?.signal("SIGSTOP");
+  }
+
+  /** Ends what {@linkcode pause} began. */
+  resume(): void {
+    this.#process?.signal("SIGCONT");
+  }
+
   /** Ends it and removes its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
