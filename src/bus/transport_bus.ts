@@ -29,6 +29,7 @@ import {
   ReplyOverflowError,
   RequestTimeoutError,
 } from "./errors.ts";
+import { CoarseClock } from "./coarse_clock.ts";
 import { outgoingHeaders } from "./headers.ts";
 import { validateSubject } from "./subject_name.ts";
 import type { BusTransport, Frame, TransportSubscription } from "./transport.ts";
@@ -91,7 +92,7 @@ export class TransportBus implements Bus {
     }
     this.#transport = transport;
     this.#logger = guardedLogger(logger);
-    this.#clock = clock;
+    this.#clock = new CoarseClock(clock);
     this.#drainMs = drainMs;
   }
 
