@@ -81,6 +81,8 @@ export class RequestChannel {
   readonly #standBy = new Map<string, { readonly waiting: Waiting; readonly timer: Timer }>();
   readonly #room = new Room();
   #waitingBytes = 0;
+  /** The requests that were there as the reading began, as long as some of them have not been read. */
+  #backlog: { readonly end: Position; readonly answered: ReadonlySet<string> } | undefined;
   #nextTaker = 0;
   #reading: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
   #starting: Promise<void> | undefined;
@@ -153,13 +155,17 @@ export class RequestChannel {
     const { messenger, clock } = this.#options;
     const open = new Map<string, StoredMessage>();
     let next = 0;
+    let bytes = 0;
     for await (const message of messenger.read(this.#channel)) {
       if (message.position >= end) break;
+      // What is more than that is read later, as there is room.
+      if (open.size >= WAITING_REQUESTS_MAX || bytes >= WAITING_BYTES_MAX) break;
       next = message.next;
       const id = (message.payload as Partial<RequestRecord>).id ?? "";
       if (message.payloadType === REQUEST_TYPE) {
         const { until } = message.payload as RequestRecord;
         if (until > clock.now() && !this.#taken.has(id)) open.set(id, message);
+        bytes += message.next - message.position;
         this.#note(message);
       } else if (message.payloadType === CANCEL_TYPE || this.#isClaimOfAnother(message)) {
         open.delete(id);
@@ -168,7 +174,9 @@ export class RequestChannel {
         this.#take(message);
       }
     }
-    if (open.size > 0) { for (const id of await this.#answered()) open.delete(id); }
+    const answered = open.size > 0 ? await this.#answered() : new Set<string>();
+    this.#backlog = next < end ? { end, answered } : undefined;
+    for (const id of answered) open.delete(id);
     for (const message of open.values()) this.#consider(message, undefined);
     return next;
   }
@@ -195,7 +203,7 @@ export class RequestChannel {
     try {
       for await (const message of messenger.read(this.#channel, { from, follow: true, signal })) {
         this.#take(message);
-        if (this.#isFull) await this.#room.wait();
+        while (this.#isFull && !signal.aborted) await this.#room.wait();
       }
     } catch (error) {
       failure = error as Error;
@@ -240,9 +248,19 @@ export class RequestChannel {
   #consider(message: StoredMessage, slice: ChannelSlice | undefined): void {
     const record = message.payload as RequestRecord;
     const remainingMs = record.until - this.#options.clock.now();
-    if (remainingMs <= 0 || this.#taken.has(record.id)) return;
+    if (remainingMs <= 0 || this.#taken.has(record.id) || this.#isAnswered(message)) return;
     const bytes = (record.text ?? record.base64 ?? "").length;
     this.#decide({ message, record, slice, bytes }, remainingMs);
+  }
+
+  /** Whether a request that came before the reading began has been answered by then. */
+  #isAnswered({ position, payload }: StoredMessage): boolean {
+    if (this.#backlog === undefined) return false;
+    if (position < this.#backlog.end) {
+      return this.#backlog.answered.has((payload as RequestNote).id);
+    }
+    this.#backlog = undefined;
+    return false;
   }
 
   #decide(waiting: Waiting, remainingMs: number): void {

@@ -44,6 +44,32 @@ Deno.test("MessengerBus: a request waits through a restart of whoever serves it"
   assertEquals(replies().filter((reply) => reply.id === id).length, 1);
 });
 
+Deno.test("MessengerBus: a backlog that memory does not hold at once is served whole, each request once", async () => {
+  await using pi = await TestMessenger.open();
+  const count = 10_500;
+  const until = Date.now() + 120_000;
+  const requests = numbers(count).map((id) => ({
+    payloadType: "keyop.bus.request",
+    payload: { id, until, text: id },
+  }));
+  await pi.messenger.publishBatch(requestsChannel("r"), requests);
+  // The last one was answered before.
+  const answer = { id: String(count - 1), number: 0, kind: "last", until, text: "" };
+  await pi.messenger.publish(repliesChannel("r", "pi"), "keyop.bus.reply", answer);
+  await using bus = new MessengerBus(pi.messenger);
+  const handled = new Map<string, number>();
+  const all = Promise.withResolvers<void>();
+  await bus.serve("r", (data) => {
+    handled.set(text(data), (handled.get(text(data)) ?? 0) + 1);
+    if (handled.size === count - 1) all.resolve();
+    return "";
+  });
+  await all.promise;
+  await bus.request("r", "more");
+  assertEquals(handled.get(answer.id), undefined);
+  assertEquals(Math.max(...handled.values()), 1);
+});
+
 Deno.test("MessengerBus: a request whose time is up, or that was given up, is not handled late", async () => {
   await using pi = await TestMessenger.open();
   await using bus = new MessengerBus(pi.messenger);
