@@ -120,7 +120,8 @@ export class Hub implements SessionHost {
 
   /** A session that is connected. */
   session(id: string): Session | undefined {
-    return this.#connected.get(id);
+    const session = this.#connected.get(id);
+    return session?.state === "connected" ? session : undefined;
   }
 
   /** The connected sessions of a user. */

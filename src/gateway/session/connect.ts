@@ -54,9 +54,12 @@ async function logIn(
   }
   session.user = result.user;
   session.connectedAtMs = host.clock.now();
+  // The session that this one follows makes room for it.
+  const previousId = message.metadata[SESSION_KEY];
+  const mayRecover = previousId === undefined || host.succeeds(session, previousId);
   const refused = host.admit(session);
   if (refused !== undefined) return session.end(refused);
-  const { prepared, error } = await prepare(session, host, message, asked);
+  const { prepared, error } = await prepare(session, asked, mayRecover ? message.metadata : {});
   if (isOver(session)) return session.subscriptions.abandon(prepared);
   if (error !== undefined && disconnectOf(error) !== undefined) return session.fail(message, error);
   session.connected();
@@ -99,15 +102,11 @@ async function authenticate(
 
 async function prepare(
   session: Session,
-  host: SessionHost,
-  message: client.InboundMessage,
   { subscriptions }: client.Connect,
+  metadata: Readonly<Record<string, string>>,
 ): Promise<{ prepared: Prepared; error?: unknown }> {
-  const previousId = message.metadata[SESSION_KEY];
-  const mayRecover = previousId === undefined || host.succeeds(session, previousId);
   if (subscriptions.length === 0) return { prepared: NOTHING };
   try {
-    const metadata = mayRecover ? message.metadata : {};
     return { prepared: await session.subscriptions.prepare(subscriptions, metadata) };
   } catch (error) {
     return { prepared: NOTHING, error };

@@ -40,6 +40,33 @@ Deno.test("connected comes before anything that its subscriptions deliver", asyn
   await noise.stop();
 });
 
+Deno.test("what an administrator does to a client that still logs in waits for nobody, and comes never", async () => {
+  const gate = Promise.withResolvers<void>();
+  const backends = new ScriptedBackends({
+    hooks: ["SubscribeAcl"],
+    subscribeAcl: () => gate.promise,
+  });
+  await using gateway = await testGateway({ backends, authorizer: tokenIsUser() });
+  await using client = await TestClient.open(gateway.url);
+  client.send({ id: "c", connect: { token: "u", subscriptions: [{ channel: "room" }] } });
+  await backends.until("SubscribeAcl");
+  const [session] = [...gateway.hub.sessions()];
+  const { admin } = gateway.hub;
+  const event = makeEvent({ type: "t" });
+  const publication = {
+    id: "",
+    event,
+    sessions: [session!.id],
+    channels: ["room"],
+    addHistory: false,
+  };
+  assertEquals((await admin.publish(publication)).delivered, 1);
+  assertEquals(await admin.subscribe(session!.id, ["x"]), new Map([["x", false]]));
+  gate.resolve();
+  assert((await client.next()).connected);
+  assertEquals(await client.settle(), []);
+});
+
 Deno.test("subscribe_ack comes before the channel's first publication, with recovery and without", async () => {
   await using gateway = await testGateway();
   const noise = publisher(gateway, "room");

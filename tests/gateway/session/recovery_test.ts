@@ -8,6 +8,7 @@ import {
   type StreamPosition,
 } from "../../../src/gateway/broker/mod.ts";
 import { makeEvent } from "../../../src/gateway/event.ts";
+import { DEFAULT_LIMITS } from "../../../src/gateway/session/mod.ts";
 import { until } from "../../helpers/until.ts";
 import { tokenIsUser } from "../helpers/authorizers.ts";
 import { dataOf, type Json, messagesOf, TestClient } from "../helpers/client.ts";
@@ -395,6 +396,22 @@ Deno.test("a session id is its user's: a successor ends it, a stranger recovers 
   await using late = await TestClient.open(gateway.url);
   late.send(connect("v"));
   assertEquals((await late.next()).metadata["keyop-recovered.room"], undefined);
+});
+
+Deno.test("a successor finds room although its user has no more: the earlier session makes it", async () => {
+  await using gateway = await testGateway({
+    authorizer: tokenIsUser(),
+    limits: { user: { ...DEFAULT_LIMITS.user, connections: 1 } },
+  });
+  await using first = await TestClient.connected(gateway.url, { client_id: "c", token: "u" });
+  await using second = await TestClient.connected(gateway.url, { client_id: "c", token: "u" }, {
+    metadata: { "keyop-session": first.sessionId },
+  });
+  assertEquals((await first.ended).code, 3503);
+  assertEquals(await second.settle(), []);
+  await using third = await TestClient.open(gateway.url);
+  third.send({ connect: { token: "u" } });
+  assertEquals((await third.ended).code, 3504);
 });
 
 Deno.test("an anonymous session is not ended by who knows its id", async () => {
