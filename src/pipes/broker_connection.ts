@@ -4,7 +4,7 @@ import type { Codec, Heartbeat } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { MessageDefinition, TypedMessage } from "./define_message.ts";
 import { CODE_BYTES, codeOf, type EncodingName } from "./encoding.ts";
-import { ConnectionClosedError, InvalidConfigError, InvalidMessageCodeError } from "./errors.ts";
+import { ConnectionClosedError, InvalidMessageCodeError } from "./errors.ts";
 import { HEARTBEAT_CODE, type MessageSet } from "./message_set.ts";
 import { cutReason, type MessageSocket } from "./message_socket.ts";
 import type { PipeSendOptions } from "./pipe.ts";
@@ -290,16 +290,4 @@ export class BrokerConnection implements Connection {
     this.#context.ended(this, this.#end!);
     this.#settleClosed(this.#end!);
   }
-}
-
-/**
- * The connections of a broker among what a pipe or a pattern passed on.
- *
- * @throws {InvalidConfigError} When one is not of the broker.
- */
-export function ownConnection(connection: unknown, context: ConnectionContext): BrokerConnection {
-  if (connection instanceof BrokerConnection && connection.isOf(context)) return connection;
-  throw new InvalidConfigError(
-    "Cannot send to a connection that is not of this broker: take it from `broker.connections`",
-  );
 }

@@ -4,7 +4,6 @@ import {
   BEATS_PER_TIMEOUT,
   BrokerConnection,
   type ConnectionContext,
-  ownConnection,
 } from "./broker_connection.ts";
 import { BrokerMessage, definitionOf } from "./broker_message.ts";
 import {
@@ -14,7 +13,8 @@ import {
 } from "./broker_options.ts";
 import { CloseCode } from "./close_codes.ts";
 import { Codec } from "./codec.ts";
-import { DONE } from "./done.ts";
+import { deliver } from "./deliver.ts";
+import { DONE, settled } from "./done.ts";
 import type { ConnectOptions, Endpoint, ServeInfo, ServeOptions } from "./endpoint.ts";
 import type { Connection } from "./connection.ts";
 import {
@@ -25,7 +25,7 @@ import {
 } from "./define_message.ts";
 import type { EncodingName } from "./encoding.ts";
 import {
-  ConnectionClosedError,
+  type ConnectionClosedError,
   InvalidConfigError,
   InvalidMessageCodeError,
   NoConnectionsError,
@@ -440,37 +440,14 @@ export class MessageBroker implements AsyncDisposable {
 
   /** A message comes out of the pipes. */
   #deliver(
-    { definition, value }: TypedMessage,
+    message: TypedMessage,
     connections: readonly PipeConnection[],
     options: PipeSendOptions | undefined,
   ): Promise<void> {
     // Pipes may have left nobody: then nobody gets it.
     if (connections.length === 0) return DONE;
-    const context = this.#context!;
     const chosen = this.#options.pattern(connections as readonly Connection[]);
-    const encoded = new Map<EncodingName, Uint8Array<ArrayBuffer>>();
-    const rooms: Promise<void>[] = [];
-    let closed: ConnectionClosedError | undefined;
-    let written = 0;
-    for (const each of chosen) {
-      const connection = ownConnection(each, context);
-      const encoding = definition.encoding ?? connection.encoding;
-      let bytes = encoded.get(encoding);
-      if (bytes === undefined) {
-        bytes = context.codec.encode(definition, value, encoding);
-        encoded.set(encoding, bytes);
-      }
-      try {
-        const room = connection.write(bytes);
-        written++;
-        if (room !== undefined) rooms.push(room);
-      } catch (error) {
-        if (!(error instanceof ConnectionClosedError)) throw error;
-        closed = error;
-      }
-    }
-    if (written === 0 && closed !== undefined) return Promise.reject(closed);
-    return rooms.length === 0 ? DONE : waitFor(rooms, options?.signal);
+    return deliver(message, chosen, this.#context!, options);
   }
 
   /** Past the pipes. */
@@ -482,11 +459,8 @@ export class MessageBroker implements AsyncDisposable {
     return settled(() => {
       options?.signal?.throwIfAborted();
       const definition = this.#registered(message);
-      const send = (value: unknown): Promise<void> => {
-        const encoding = definition.encoding ?? connection.encoding;
-        const room = connection.write(this.#context!.codec.encode(definition, value, encoding));
-        return room === undefined ? DONE : waitFor([room], options?.signal);
-      };
+      const send = (value: unknown) =>
+        deliver({ definition, value }, [connection], this.#context!, options);
       const checked = checkValue(definition, message.value);
       return checked instanceof Promise ? checked.then(send) : send(checked);
     });
@@ -511,27 +485,4 @@ export class MessageBroker implements AsyncDisposable {
       log(thrown);
     }
   }
-}
-
-/** Calls; what is thrown becomes a rejection, and what has finished already {@linkcode DONE}. */
-function settled(call: () => Promise<void> | undefined): Promise<void> {
-  try {
-    return call() ?? DONE;
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
-
-/** Waits for all; rejects with the signal's reason when it is aborted first. */
-function waitFor(rooms: readonly Promise<void>[], signal: AbortSignal | undefined): Promise<void> {
-  const all = rooms.length === 1 ? rooms[0]! : Promise.all(rooms).then(() => {});
-  if (signal === undefined) return all;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    all.then(() => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    });
-  });
 }
