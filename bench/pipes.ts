@@ -21,6 +21,15 @@ const ENCODINGS: readonly (readonly [string, EncodingName])[] = [
   ["CBOR", "application/cbor"],
 ];
 
+/** Who talks to whom. */
+interface PairOptions {
+  readonly server: Kind;
+  readonly client: Kind;
+  readonly encoding: EncodingName;
+  /** How many clients. */
+  readonly clients: number;
+}
+
 /** A server and its clients, each in a process of its own. */
 class Pair implements AsyncDisposable {
   readonly #server: Process;
@@ -32,15 +41,17 @@ class Pair implements AsyncDisposable {
   }
 
   /** Starts both and connects clients. */
-  static async start(kind: Kind, encoding: EncodingName, clients: number): Promise<Pair> {
-    const start = (path: string, port: number) =>
+  static async start(
+    { server: serverKind, client, encoding, clients }: PairOptions,
+  ): Promise<Pair> {
+    const start = (path: string, kind: Kind, port: number) =>
       new Process(
         "deno",
         denoArgs({ path, args: toArgs({ kind, encoding, port }), permissions: PERMISSIONS }),
       );
-    const server = start("bench/pipes/server_process.ts", 0);
+    const server = start("bench/pipes/server_process.ts", serverKind, 0);
     const { port } = await server.answer<{ port: number }>();
-    const pair = new Pair(server, start("bench/pipes/load_process.ts", port));
+    const pair = new Pair(server, start("bench/pipes/load_process.ts", client, port));
     await pair.load({ do: "open", count: clients });
     return pair;
   }
@@ -74,39 +85,51 @@ class Pair implements AsyncDisposable {
 /** What the broker costs beside the socket below it. */
 export const pipes: Question = {
   name: "pipes",
-  asks: "How fast is a message there and back, with a broker at both ends?",
+  asks:
+    "How fast does a broker send back what a bare client sends, and with a broker as its client?",
   async run({ quick, rounds }) {
     const count = quick ? 100 : 20_000;
     const single = quick ? 10 : 2_000;
     await using stack = new AsyncDisposableStack();
     const parties: Party[] = [];
     for (const [name, encoding] of quick ? ENCODINGS.slice(0, 1) : ENCODINGS) {
-      const start = async (kind: Kind) => stack.use(await Pair.start(kind, encoding, 1));
-      const bare = await start("bare");
-      const broker = await start("broker");
-      const piped = await start("broker-with-pipes");
+      const start = async (server: Kind, client: Kind) =>
+        stack.use(await Pair.start({ server, client, encoding, clients: 1 }));
+      const bare = await start("bare", "bare");
+      const broker = await start("broker", "bare");
+      const piped = await start("broker-with-pipes", "bare");
+      const both = await start("broker", "broker");
       // CBOR has no figure to reach: its library sets the pace.
-      const required = encoding === "application/cbor" ? {} : { required: ECHO_RATIO };
-      const limit = `limit: bare ws echo of the ${name} bytes, ${WINDOW} under way`;
-      const one = `limit: bare ws echo of the ${name} bytes, one at a time`;
+      const isLimited = encoding !== "application/cbor";
+      const atLeast = (ratio: number) => isLimited ? { required: ratio } : {};
+      const limit = `limit: bare ws echo, ${name} bytes, ${WINDOW} under way`;
       const own = `broker, ${name}, ${WINDOW} under way`;
+      const one = `limit: bare ws echo, ${name} bytes, one at a time`;
+      const ownOne = `broker, ${name}, one at a time`;
       parties.push(
         { what: limit, count, run: () => bare.echo(count, WINDOW) },
-        { what: own, count, limit, ...required, run: () => broker.echo(count, WINDOW) },
+        { what: own, count, limit, ...atLeast(ECHO_RATIO), run: () => broker.echo(count, WINDOW) },
         {
           what: `${own}, three pipes`,
           count,
           limit: own,
-          required: PIPES_RATIO,
+          ...atLeast(PIPES_RATIO),
           run: () => piped.echo(count, WINDOW),
         },
+        { what: `${own}, at both ends`, count, limit, run: () => both.echo(count, WINDOW) },
         { what: one, count: single, run: () => bare.echo(single, 1) },
         {
-          what: `broker, ${name}, one at a time`,
+          what: ownOne,
           count: single,
           limit: one,
-          ...required,
+          ...atLeast(ECHO_RATIO),
           run: () => broker.echo(single, 1),
+        },
+        {
+          what: `${ownOne}, at both ends`,
+          count: single,
+          limit: one,
+          run: () => both.echo(single, 1),
         },
       );
     }
@@ -120,8 +143,10 @@ export const pipesFanOut: Question = {
   asks: `How fast does a broker send one message to ${RECEIVERS} connections?`,
   async run({ quick, rounds }) {
     const count = quick ? 5 : 200;
-    await using bare = await Pair.start("bare", "application/json", RECEIVERS);
-    await using broker = await Pair.start("broker", "application/json", RECEIVERS);
+    const start = (server: Kind) =>
+      Pair.start({ server, client: "bare", encoding: "application/json", clients: RECEIVERS });
+    await using bare = await start("bare");
+    await using broker = await start("broker");
     const limit = `limit: a bare ws server, ${RECEIVERS} clients`;
     let encoded = 0;
     const ratios = await measureInTurn([

@@ -1,6 +1,6 @@
 import type { EncodingName } from "@keyop/messenger/pipes";
 
-/** What is measured: a bare `ws` server and client, or brokers at both ends. */
+/** An end: a bare `ws` server or client, or a broker. */
 export type Kind = "bare" | "broker" | "broker-with-pipes";
 
 /** What a process is told in its arguments. */

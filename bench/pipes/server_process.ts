@@ -20,6 +20,7 @@ export type ServerRequest =
 
 const PIPES = 3;
 const PORT_ANY = 0;
+const TIMEOUT_MS = 3_600_000;
 
 /** Lets everything pass. */
 class Pass extends Pipe {
@@ -68,6 +69,8 @@ async function serveBroker(): Promise<(count: number) => Promise<unknown>> {
     messages: [Reading],
     encodings: [encoding],
     pipes,
+    // Bare clients have no heartbeat, and wait for their turn.
+    timeoutMs: TIMEOUT_MS,
     onMessage: (connection, message) => broker.send(message, [connection]),
   });
   answer({ port: (await broker.serve({ port: PORT_ANY })).port });
