@@ -146,6 +146,16 @@ Deno.test("a token that says when it ends is replaced before, and calls under wa
   assertEquals(lost, []);
 });
 
+Deno.test("a network that is back ends the wait", async () => {
+  await using scene = await connected({ reconnectBaseMs: 3_600_000, reconnectMaxMs: 3_600_000 });
+  const disconnected = once(scene.client, "disconnected");
+  scene.peer.close();
+  await disconnected;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  globalThis.dispatchEvent(new Event("online"));
+  await (await scene.gateway.next()).welcome();
+});
+
 Deno.test("a gateway that does not answer pings counts as gone", async () => {
   await using scene = await connected({ pingIntervalMs: 10, pongTimeoutMs: 500 });
   const disconnected = once(scene.client, "disconnected");
