@@ -36,7 +36,7 @@ const SUITES: readonly Suite[] = [
   { name: "messenger", paths: ["tests/messenger"], permissions: ["-A"] },
   { name: "gateway", paths: ["tests/gateway"], permissions: ["-A"], limitMs: 600_000 },
   { name: "client", paths: ["tests/client"], permissions: ["-A"] },
-  { name: "bus", paths: ["tests/bus"], permissions: ["-A"] },
+  { name: "bus", paths: ["tests/bus"], permissions: ["-A"], limitMs: 600_000 },
   { name: "cli", paths: ["tests/cli"], permissions: ["-A"] },
   { name: "conformance", paths: ["tests/conformance"], permissions: ["-A"] },
   { name: "bench", paths: ["tests/bench"], permissions: ["-A"] },
