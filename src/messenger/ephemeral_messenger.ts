@@ -15,64 +15,16 @@ import {
 } from "../base/mod.ts";
 import { type DecodedRecord, EnvelopeEncoder } from "../envelope/mod.ts";
 import type { EphemeralClient } from "../federation/mod.ts";
-import type { Pipe } from "../pipes/core.ts";
 import { PayloadRegistry, type PayloadSchema } from "../registry/mod.ts";
 import { type Handler, ReceivedMessage } from "../storage/mod.ts";
 import { type Credentials, loadCredentials } from "../tls/mod.ts";
-import type { TlsVersion } from "./config/mod.ts";
+import type { EphemeralConfig, EphemeralOptions, EphemeralPublished } from "./ephemeral_types.ts";
 import { ChannelPipes, type MadeRecord, type Outlet, PipedPublisher } from "./piped/mod.ts";
 import { PublishOrder } from "./publish_order.ts";
 import { RecordMaker } from "./record_maker.ts";
 import { SharedAttempt } from "./shared_attempt.ts";
 import { aborted } from "./signals.ts";
 import type { PublishOptions } from "./types.ts";
-
-/** Configuration of an {@linkcode EphemeralMessenger}. */
-export interface EphemeralConfig {
-  /** The hub's address, `host:port`. */
-  readonly hubAddr: string;
-  /** Common Name that the hub's certificate must have. @default the dialled host is checked instead */
-  readonly hubName?: string;
-  /** The instance's name; the hub knows it by its certificate's Common Name. */
-  readonly instanceName: string;
-  /** Channels to ask the hub for, beside those subscribed to before `connect`. @default {[]} */
-  readonly subscribe?: readonly string[];
-  /** PEM files of certificate, private key and CA. @default no TLS: for a hub on this machine */
-  readonly tls?: {
-    readonly cert: string;
-    readonly key: string;
-    readonly ca: string;
-    /** @default {"1.3"} */
-    readonly minVersion?: TlsVersion;
-  };
-  /** Whether to connect again after the connection broke. @default {true} */
-  readonly autoReconnect?: boolean;
-  /** Milliseconds before the first reconnection; they double. @default {500} */
-  readonly reconnectBaseMs?: number;
-  /** The longest wait in milliseconds. @default {60_000} */
-  readonly reconnectMaxMs?: number;
-  /** Share of the wait that chance adds or takes, 0 to 1. @default {0.2} */
-  readonly reconnectJitter?: number;
-  /** Bytes of records in one frame. @default {65_536} */
-  readonly maxBatchBytes?: number;
-  /** Messages that may be unacknowledged; further ones wait. @default {256} */
-  readonly writeQueueSize?: number;
-}
-
-/** Replacements for what an ephemeral messenger stands on. */
-export interface EphemeralOptions {
-  /** Where to log. @default {consoleLogger()} */
-  readonly logger?: Logger;
-  /**
-   * Pipes around the channels, the first nearest to them: `send` sees what is published, `handle` what
-   * is delivered. @default none
-   */
-  readonly pipes?: readonly Pipe[];
-  /** Replaces the clock, for tests. */
-  readonly clock?: Clock;
-  /** Replaces randomness, for tests. */
-  readonly random?: Random;
-}
 
 /** Stands for every channel: there is one connection to keep the order on. */
 const ALL = "";
@@ -82,12 +34,6 @@ interface EarlySubscription {
   readonly onRecord: (record: DecodedRecord) => Promise<void>;
   /** Ends it once a client knows of it. */
   end: (() => void) | undefined;
-}
-
-/** A message that a hub has stored. */
-export interface EphemeralPublished {
-  /** UUID of the message. */
-  readonly id: string;
 }
 
 /**
@@ -240,6 +186,7 @@ export class EphemeralMessenger implements AsyncDisposable {
    * @throws {MessengerError} With code `hub_unreachable` when it has never been connected and cannot
    *   be now, or `record_too_long` when the hub takes none that long.
    * @throws {HubRejectedError} When the hub does not want this client.
+   * @throws {PublishStoppedError} When a pipe has not passed it on; the hub does not get it.
    * @throws {EphemeralClosedError} After `close`.
    */
   publish(

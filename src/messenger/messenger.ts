@@ -120,7 +120,7 @@ export class Messenger implements AsyncDisposable {
    * does not fail when one is down.
    *
    * @param config The configuration, or the path of a YAML file that holds it.
-   * @param options Logger and data directory; clock, randomness and file system for tests.
+   * @param options Logger, data directory, pipes; clock, randomness and file system for tests.
    * @returns The messenger; close it, or hold it with `await using`.
    * @throws {ConfigError} With every problem of the configuration.
    * @throws {DataDirLockedError} When another process owns the data directory.

@@ -30,12 +30,8 @@ export {
   validateConfig,
 } from "./config/mod.ts";
 export { correlationId, serviceName, withCorrelationId, withServiceName } from "../base/mod.ts";
-export {
-  type EphemeralConfig,
-  EphemeralMessenger,
-  type EphemeralOptions,
-  type EphemeralPublished,
-} from "./ephemeral_messenger.ts";
+export { EphemeralMessenger } from "./ephemeral_messenger.ts";
+export type { EphemeralConfig, EphemeralOptions, EphemeralPublished } from "./ephemeral_types.ts";
 export { Messenger, rawChannels } from "./messenger.ts";
 export type { RawChannels, RawPublished } from "./raw_channels.ts";
 export type {

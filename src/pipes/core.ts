@@ -7,4 +7,4 @@
 export { InvalidConfigError } from "./errors.ts";
 export { Pipe, type PipeConnection, type PipeHost, type PipeSendOptions } from "./pipe.ts";
 export { PipeChain, type PipeEnds } from "./pipe_chain.ts";
-export { PipeMessage, type PipeMessageChange } from "./pipe_message.ts";
+export { chainOfMessage, PipeMessage, type PipeMessageChange } from "./pipe_message.ts";

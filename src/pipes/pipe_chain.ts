@@ -126,13 +126,13 @@ export class PipeChain {
   }
 
   #indexOf(pipe: Pipe): number {
-    const index = this.#pipes.indexOf(pipe);
-    if (index === -1) {
-      throw new InvalidConfigError(
-        `The pipe ${pipe.constructor.name} cannot pass on a message that travels along other pipes: ` +
-          "give it to that broker or messenger",
-      );
+    // They are few: a search built in costs more to call.
+    for (let index = 0; index < this.#pipes.length; index++) {
+      if (this.#pipes[index] === pipe) return index;
     }
-    return index;
+    throw new InvalidConfigError(
+      `The pipe ${pipe.constructor.name} cannot pass on a message that travels along other pipes: ` +
+        "give it to that broker or messenger",
+    );
   }
 }

@@ -2,11 +2,14 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import {
   correlationId,
   EphemeralMessenger,
+  InvalidChannelNameError,
   MessengerClosedError,
   PayloadInvalidError,
   PublishStoppedError,
+  ReservedChannelNameError,
   RetryLater,
   silentLogger,
+  StorageError,
   withCorrelationId,
 } from "@keyop/messenger";
 import {
@@ -15,9 +18,11 @@ import {
   type PipeConnection,
   type PipeHost,
   type PipeMessage,
+  type PipeMessageChange,
 } from "@keyop/messenger/pipes";
 import { eventually } from "../helpers/eventually.ts";
 import { turn } from "../helpers/fake_clock.ts";
+import { FaultyFiles } from "../helpers/faulty_files.ts";
 import { Inbox } from "../helpers/inbox.ts";
 import { noting, StepPipe } from "../helpers/pipes.ts";
 import { QUICK } from "../helpers/site.ts";
@@ -436,4 +441,106 @@ Deno.test("an ephemeral messenger's pipes stand around what it publishes and hea
   assertEquals(inbox.payloads, ["goA"]);
   end();
   assert(steps.includes("A handle go"));
+});
+
+Deno.test("what a pipe sends beside goes at once, and publish tells of the message itself", async () => {
+  const copying = new StepPipe({
+    send: async (message, pass) => {
+      await pass(message.with("copy", { channel: "copies", headers: { id: crypto.randomUUID() } }));
+      await turn(1);
+      await pass();
+      await pass(message.with("again", { headers: { id: crypto.randomUUID() } }));
+    },
+  });
+  await using pi = await open(copying);
+  const published = await Promise.all([
+    pi.messenger.publish("words", TYPE, 1),
+    pi.messenger.publish("words", TYPE, 2),
+  ]);
+  assertEquals(pi.payloads("copies"), ["copy", "copy"]);
+  // What is sent beside has no place in the order; what was published has.
+  const lines = pi.lines("words");
+  assertEquals(lines.map(({ payload }) => payload).toSorted(), [1, 2, "again", "again"]);
+  const own = lines.filter(({ payload }) => payload !== "again");
+  assertEquals(own.map(({ payload, id }) => [payload, id]), [
+    [1, published[0]!.id],
+    [2, published[1]!.id],
+  ]);
+  assertEquals(new Set(lines.map(({ id }) => id)).size, 4);
+  const batch = await pi.messenger.publishBatch(
+    "batch",
+    [1, 2].map((payload) => ({ payloadType: TYPE, payload })),
+  );
+  await eventually("the rest", () => pi.payloads("batch").length === 4);
+  assertEquals(pi.payloads("batch"), [1, 2, "again", "again"]);
+  assertEquals(batch.map(({ id }) => id), pi.lines("batch").slice(0, 2).map(({ id }) => id));
+});
+
+Deno.test("two publishers whose pipes send to each other's channel do not wait for each other", async () => {
+  const crossing = new StepPipe({
+    send: async (message, pass) => {
+      if (message.value === "copy") return await pass();
+      await turn(1);
+      const channel = message.channel === "a" ? "b" : "a";
+      await pass(message.with("copy", { channel, headers: { id: crypto.randomUUID() } }));
+      await pass();
+    },
+  });
+  await using pi = await open(crossing);
+  await Promise.all(["a", "b"].map((channel) => pi.messenger.publish(channel, TYPE, "own")));
+  for (const channel of ["a", "b"]) {
+    assertEquals(pi.payloads(channel).toSorted(), ["copy", "own"]);
+  }
+});
+
+Deno.test("a pipe that throws after it has passed a message on rejects publish; the message is stored", async () => {
+  const late = new StepPipe({
+    send: (_message, pass) => {
+      pass();
+      throw new Error("too late");
+    },
+  });
+  await using pi = await open(late);
+  await assertRejects(() => pi.messenger.publish("n", TYPE, 1), Error, "too late");
+  await eventually("the message", () => pi.payloads("n").length === 1);
+});
+
+Deno.test("a disk that refuses rejects publish also where a pipe has swallowed the error", async () => {
+  const files = new FaultyFiles();
+  const swallowing = new StepPipe({ send: (_message, pass) => pass().catch(() => {}) });
+  await using pi = await TestMessenger.open({ storage: { syncPolicy: "always" } }, {
+    pipes: [swallowing],
+    files,
+  });
+  await pi.messenger.publish("n", TYPE, 1);
+  files.fail("sync");
+  await assertRejects(() => pi.messenger.publish("n", TYPE, 2), StorageError);
+});
+
+Deno.test("a pipe that leaves no connection stops the message; one that makes no sense is told so", async () => {
+  class Nobody extends Pipe {
+    override send(message: PipeMessage): Promise<void> {
+      return super.send(message, []);
+    }
+  }
+  await using nobody = await open(new Nobody());
+  await assertRejects(() => nobody.messenger.publish("n", TYPE, 1), PublishStoppedError);
+  const wrong: [
+    PipeMessageChange, // deno-lint-ignore no-explicit-any -- any class of errors
+    new (...args: any[]) => Error,
+  ][] = [
+    [{ channel: "no channel" }, InvalidChannelNameError],
+    [{ channel: "n.dead-letter" }, ReservedChannelNameError],
+    [{ type: "" }, PayloadInvalidError],
+    [{ headers: { id: "no-uuid" } }, RangeError],
+  ];
+  for (const [change, error] of wrong) {
+    const changing = new StepPipe({ send: (message, pass) => pass(message.with(1, change)) });
+    await using pi = await open(changing);
+    await assertRejects(() => pi.messenger.publish("n", TYPE, 1), error);
+    assertEquals(pi.messenger.channels(), []);
+  }
+  const odd = new StepPipe({ send: (message, pass) => pass(message.with(() => {})) });
+  await using pi = await open(odd);
+  await assertRejects(() => pi.messenger.publish("n", TYPE, 1), PayloadInvalidError);
 });

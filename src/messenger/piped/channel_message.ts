@@ -1,10 +1,13 @@
-import { type PipeChain, PipeMessage, type PipeMessageChange } from "../../pipes/core.ts";
+import {
+  chainOfMessage,
+  type PipeChain,
+  PipeMessage,
+  type PipeMessageChange,
+} from "../../pipes/core.ts";
 import type { MessageSource } from "./message_source.ts";
 
 /** A message around a messenger, as its pipes see it. */
 export class ChannelMessage extends PipeMessage {
-  readonly #chain: PipeChain;
-
   /**
    * @param chain The chain that it travels along.
    * @param channel Where it goes, or comes from.
@@ -20,7 +23,6 @@ export class ChannelMessage extends PipeMessage {
     readonly source: MessageSource,
   ) {
     super(chain);
-    this.#chain = chain;
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -30,11 +32,11 @@ export class ChannelMessage extends PipeMessage {
   with(value: unknown, change: PipeMessageChange = {}): ChannelMessage {
     const { channel = this.channel, type = this.type, headers } = change;
     const source = headers === undefined ? this.source : this.source.with(headers);
-    return new ChannelMessage(this.#chain, channel, type, value, source);
+    return new ChannelMessage(chainOfMessage(this), channel, type, value, source);
   }
 
   /** The same message of another source. */
   of(source: MessageSource): ChannelMessage {
-    return new ChannelMessage(this.#chain, this.channel, this.type, this.value, source);
+    return new ChannelMessage(chainOfMessage(this), this.channel, this.type, this.value, source);
   }
 }

@@ -84,6 +84,8 @@ export class SingleSending<P> implements Sending {
       await passing;
     } catch (error) {
       this.#giveUp(error);
+      // A pipe that has passed it on and threw may never have looked at what became of it.
+      this.#stored?.catch(() => {});
       throw error;
     }
     if (this.#isOver) return await this.#stored!;
