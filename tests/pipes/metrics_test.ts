@@ -71,6 +71,9 @@ Deno.test("metrics tells only so many types apart", async () => {
     ["type-1", 1],
     ["other", 98],
   ]);
+  const long = metrics();
+  await new TestHost([long]).send(1, { type: "x".repeat(1_000_000) });
+  assertEquals(long.stats()[0]!.type, "x".repeat(255));
   for (const maxSeries of [0, 1.5, 1e6]) {
     assertThrows(() => metrics({ maxSeries }), InvalidConfigError);
   }

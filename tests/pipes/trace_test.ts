@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { type Context, SpanKind, type SpanOptions, trace as traces } from "@opentelemetry/api";
-import { InvalidConfigError, SequenceRecorder, trace } from "@keyop/messenger/pipes";
+import {
+  InvalidConfigError,
+  SequenceRecorder,
+  TamperedMessageError,
+  trace,
+} from "@keyop/messenger/pipes";
 import { turn } from "../helpers/fake_clock.ts";
 import { TestHost } from "../helpers/pipe_host.ts";
 
@@ -122,7 +127,7 @@ Deno.test("a context that is none is not believed, and a value that looks like o
   const lookalike = { $pipe: "trace", header: {}, body: "1" };
   assertEquals((await end.receive(await end.send(lookalike))).value, lookalike);
   const damaged = { $pipe: "trace", header: {}, body: "no JSON" };
-  await assertRejects(() => end.receive({ value: damaged }), SyntaxError);
+  await assertRejects(() => end.receive({ value: damaged }), TamperedMessageError);
 });
 
 Deno.test("without a provider a trace pipe passes everything on", async () => {

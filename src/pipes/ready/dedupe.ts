@@ -7,7 +7,8 @@ import { checkWay, minds, type Way, wholeInRange } from "./checks.ts";
 /** Options of {@linkcode dedupe}. */
 export interface DedupeOptions {
   /**
-   * What two messages have in common that are one; undefined for a message that is not looked at.
+   * What two messages have in common that are one; undefined for a message that is not looked at. Keep
+   * it short: it is kept in memory.
    * @default the message's id; a broker's messages have none
    */
   readonly key?: (message: PipeMessage) => string | undefined;

@@ -1,4 +1,4 @@
-import { type Random, systemRandom } from "../../base/mod.ts";
+import { quote, type Random, systemRandom } from "../../base/mod.ts";
 import { InvalidConfigError } from "../errors.ts";
 import { Pipe, type PipeConnection, type PipeSendOptions } from "../pipe.ts";
 import type { PipeMessage } from "../pipe_message.ts";
@@ -128,7 +128,7 @@ class EncryptPipe extends Pipe {
     body: string,
   ): Promise<unknown> {
     if (alg !== ALGORITHM) {
-      throw new TamperedMessageError(message, `it names the algorithm ${JSON.stringify(alg)}`);
+      throw new TamperedMessageError(message, `it names the algorithm ${quote(alg)}`);
     }
     const key = this.#keys.get(keyId);
     if (key === undefined) throw new UnknownKeyError(message, keyId);
@@ -140,9 +140,7 @@ class EncryptPipe extends Pipe {
     } catch (error) {
       throw new TamperedMessageError(
         message,
-        `it was changed after it was encrypted, or with another key of the id ${
-          JSON.stringify(keyId)
-        }`,
+        `it was changed after it was encrypted, or with another key of the id ${quote(keyId)}`,
         { cause: error },
       );
     }

@@ -6,6 +6,8 @@ import { wholeInRange } from "./checks.ts";
 /** Upper bounds of the histogram's steps, in milliseconds. */
 const BOUNDS_MS = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
 const OTHER = "other";
+/** What peers call their types has no bound of its own. */
+const NAME_LENGTH_MAX = 255;
 
 /** Options of {@linkcode metrics}. */
 export interface MetricsOptions {
@@ -124,7 +126,8 @@ export class MetricsPipe extends AroundPipe {
 
   /** Counts one message. */
   protected override async around(message: PipeMessage, passing: Passing): Promise<void> {
-    const counts = this.#countsOf(passing.way, message.type, message.channel ?? "");
+    const { type, channel = "" } = message;
+    const counts = this.#countsOf(passing.way, type.slice(0, NAME_LENGTH_MAX), channel);
     const began = this.#clock.monotonic();
     counts.inFlight++;
     try {

@@ -6,6 +6,9 @@ import { checkWay, inRange, minds, type Way, wholeInRange } from "./checks.ts";
 import { RateLimitedError } from "./errors.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
+/** Longer keys that begin alike share a rate: what they are made of may be a peer's. */
+const KEY_LENGTH_MAX = 255;
+
 /** Options of {@linkcode rateLimit}. */
 export interface RateLimitOptions {
   /** Messages a second in the long run. From 0.001 to 1,000,000. */
@@ -22,7 +25,7 @@ export interface RateLimitOptions {
   readonly beyond?: "wait" | "fail";
   /** How many may wait; further ones fail. 1 to 1,000,000. @default {1_000} */
   readonly maxWaiting?: number;
-  /** Messages of one key share a rate. @default all do */
+  /** Messages of one key, of which 255 characters count, share a rate. @default all do */
   readonly by?: (message: PipeMessage) => string;
   /**
    * How many keys are told apart; those beyond it share one rate until others have been silent.
@@ -132,7 +135,7 @@ export class RateLimitPipe extends AroundPipe {
   #bucketOf(message: PipeMessage): TokenBucket {
     const { by, perSecond, burst, clock, maxKeys } = this.#options;
     if (by === undefined) return this.#shared;
-    const key = by(message);
+    const key = by(message).slice(0, KEY_LENGTH_MAX);
     const known = this.#buckets.get(key);
     if (known !== undefined) return known;
     if (this.#buckets.size >= maxKeys && !this.#forgetOne()) return this.#shared;

@@ -8,6 +8,9 @@ import {
   SpanStatusCode,
 } from "@opentelemetry/api";
 
+/** What is kept of an error: enough for the drawing. */
+const FAILURE_LENGTH_MAX = 100;
+
 /** One step of a sequence: a span that is kept, not exported. */
 export class RecordedSpan implements Span {
   readonly #context: SpanContext;
@@ -59,7 +62,7 @@ export class RecordedSpan implements Span {
   }
 
   setStatus({ code, message = "it failed" }: SpanStatus): this {
-    if (code === SpanStatusCode.ERROR) this.failure = message;
+    if (code === SpanStatusCode.ERROR) this.failure = message.slice(0, FAILURE_LENGTH_MAX);
     return this;
   }
 
@@ -75,6 +78,7 @@ export class RecordedSpan implements Span {
   }
 
   recordException(exception: Exception): void {
-    this.failure ??= typeof exception === "string" ? exception : exception.message ?? "it failed";
+    const message = typeof exception === "string" ? exception : exception.message ?? "it failed";
+    this.failure ??= message.slice(0, FAILURE_LENGTH_MAX);
   }
 }

@@ -13,6 +13,8 @@ import { RecordedSpan } from "./recorded_span.ts";
 import { activeContext, withActiveContext } from "./trace.ts";
 
 const LABEL_LENGTH_MAX = 80;
+/** What is kept of a text: enough for the drawing. */
+const ATTRIBUTE_LENGTH_MAX = 100;
 
 /** Options of a {@linkcode SequenceRecorder}. */
 export interface SequenceRecorderOptions {
@@ -148,7 +150,12 @@ export class SequenceRecorder {
         traceFlags: TraceFlags.SAMPLED,
       },
       parent?.spanId ?? "",
-      options.attributes ?? {},
+      Object.fromEntries(
+        Object.entries(options.attributes ?? {}).map(([key, value]) => [
+          key,
+          typeof value === "string" ? value.slice(0, ATTRIBUTE_LENGTH_MAX) : value,
+        ]),
+      ),
     );
     if (this.#steps.length < this.#maxSteps) this.#steps.push(span);
     else this.#omitted++;

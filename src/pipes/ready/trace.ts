@@ -15,6 +15,7 @@ import { messageOf } from "../../base/mod.ts";
 import type { Pipe } from "../pipe.ts";
 import type { PipeMessage } from "../pipe_message.ts";
 import { AroundPipe, type Passing } from "./around_pipe.ts";
+import { TamperedMessageError } from "./errors.ts";
 import { layerOf, looksLikeLayer, wrap } from "./layer.ts";
 import { textOf } from "./payload_text.ts";
 import type { SpanMaker } from "./span_maker.ts";
@@ -93,7 +94,7 @@ class TracePipe extends AroundPipe {
       const layer = layerOf(KIND, message.value);
       const sender = spanContextOf(layer?.header.traceparent);
       if (sender !== undefined) parent = traces.setSpanContext(parent, sender);
-      if (layer !== undefined) inner = message.with(JSON.parse(layer.body));
+      if (layer !== undefined) inner = message.with(parsed(message, layer.body));
     }
     const span = tracer.startSpan(`${way} ${message.type}`, {
       kind: way === "send" ? SpanKind.PRODUCER : SpanKind.CONSUMER,
@@ -128,6 +129,16 @@ class TracePipe extends AroundPipe {
       "keyop.pipe": name,
       ...(about !== undefined && { "keyop.about": about(message) }),
     };
+  }
+}
+
+function parsed(message: PipeMessage, body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw new TamperedMessageError(message, "what goes with its trace is no JSON", {
+      cause: error,
+    });
   }
 }
 

@@ -95,7 +95,7 @@ class VerifyPipe extends Pipe {
     text: string,
   ): Promise<unknown> {
     if (alg !== SIGNATURE_ALGORITHM) {
-      throw new TamperedMessageError(message, `it names the algorithm ${JSON.stringify(alg)}`);
+      throw new TamperedMessageError(message, `it names the algorithm ${quote(alg)}`);
     }
     const signer = this.#signers.get(keyId);
     if (signer === undefined) throw new UnknownKeyError(message, keyId);
