@@ -10,7 +10,8 @@ export interface PipeMessageChange {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-let chainOf: (message: PipeMessage) => PipeChain;
+/** Where a message keeps its chain. A `#private` field is slower, and this is read at every step. */
+const CHAIN: unique symbol = Symbol("chain");
 
 /**
  * What a pipe sees of a message: the same in a {@linkcode MessageBroker} and around a `Messenger`.
@@ -28,11 +29,8 @@ let chainOf: (message: PipeMessage) => PipeChain;
  * @typeParam T The value's type.
  */
 export abstract class PipeMessage<T = unknown> {
-  readonly #chain: PipeChain;
-
-  static {
-    chainOf = (message) => message.#chain;
-  }
+  /** The chain that it travels along; for what runs pipes. @ignore */
+  readonly [CHAIN]: PipeChain;
 
   /**
    * For what runs pipes; a pipe gets its messages, or makes them by `with` or `PipeHost.message`.
@@ -40,7 +38,7 @@ export abstract class PipeMessage<T = unknown> {
    * @param chain The chain that it travels along.
    */
   constructor(chain: PipeChain) {
-    this.#chain = chain;
+    this[CHAIN] = chain;
   }
 
   /** Name of the type: `Word`, `com.example.Reading`. */
@@ -68,5 +66,5 @@ export abstract class PipeMessage<T = unknown> {
 
 /** The chain that a message travels along. */
 export function chainOfMessage(message: PipeMessage): PipeChain {
-  return chainOf(message);
+  return message[CHAIN];
 }

@@ -4,13 +4,13 @@ import {
   PipeMessage,
   type PipeMessageChange,
 } from "../../pipes/core.ts";
-import type { MessageSource } from "./message_source.ts";
+import type { OutgoingSource } from "./message_source.ts";
 
-/** A message around a messenger, as its pipes see it. */
+/** A message that is published, as the pipes around a messenger see it. */
 export class ChannelMessage extends PipeMessage {
   /**
    * @param chain The chain that it travels along.
-   * @param channel Where it goes, or comes from.
+   * @param channel Where it goes.
    * @param type The payload type.
    * @param value The payload.
    * @param source What it was before pipes changed it.
@@ -20,7 +20,7 @@ export class ChannelMessage extends PipeMessage {
     readonly channel: string,
     readonly type: string,
     readonly value: unknown,
-    readonly source: MessageSource,
+    readonly source: OutgoingSource,
   ) {
     super(chain);
   }
@@ -33,10 +33,5 @@ export class ChannelMessage extends PipeMessage {
     const { channel = this.channel, type = this.type, headers } = change;
     const source = headers === undefined ? this.source : this.source.with(headers);
     return new ChannelMessage(chainOfMessage(this), channel, type, value, source);
-  }
-
-  /** The same message of another source. */
-  of(source: MessageSource): ChannelMessage {
-    return new ChannelMessage(chainOfMessage(this), this.channel, this.type, this.value, source);
   }
 }

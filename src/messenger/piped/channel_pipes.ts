@@ -11,7 +11,8 @@ import {
 import { type Handler, type Message, PayloadRefusal, ReceivedMessage } from "../../storage/mod.ts";
 import { inContext, type RecordMaker } from "../record_maker.ts";
 import { ChannelMessage } from "./channel_message.ts";
-import { IncomingSource, OutgoingSource } from "./message_source.ts";
+import { IncomingMessage } from "./incoming_message.ts";
+import { OutgoingSource } from "./message_source.ts";
 import { SubscriberConnection } from "./subscriber_connection.ts";
 
 /** What {@linkcode ChannelPipes} work with. */
@@ -29,6 +30,9 @@ export interface ChannelPipesOptions {
   readonly store: (channel: string, record: string, id: string) => Promise<unknown>;
   readonly logger: Logger;
 }
+
+/** On its way in a message is mostly one that was delivered, but a pipe may hand in one of its own. */
+type AnyMessage = IncomingMessage | ChannelMessage;
 
 /** Settled. The very promise tells that a handler was done at once, and nobody has to wait for it. */
 const DONE = Promise.resolve();
@@ -52,10 +56,13 @@ export class ChannelPipes {
     this.#outward = [options.outward];
     const connections = this.#connections = new Set<PipeConnection>(this.#outward);
     this.chain = new PipeChain(options.pipes, {
-      handle: (connection, message) => this.#deliver(connection, message as ChannelMessage),
+      handle: (connection, message) => this.#deliver(connection, message as AnyMessage),
       send: (message, connections, options) =>
         this.#store(message as ChannelMessage, connections, options),
-      outgoing: (message) => this.#outgoing(message as ChannelMessage),
+      outgoing: (message) => {
+        if (!(message instanceof IncomingMessage)) return message;
+        return message.outgoing(options.maker, options.origin);
+      },
     });
     this.#host = {
       kind: "messenger",
@@ -93,11 +100,10 @@ export class ChannelPipes {
         const received = message as ReceivedMessage;
         connection.current = received;
         connection.context = context;
-        const { payloadType, payload } = received;
-        const source = new IncomingSource(received);
+        const { channel, payloadType, payload } = received;
         const passing = chain.handle(
           connection,
-          new ChannelMessage(chain, received.channel, payloadType, payload, source),
+          new IncomingMessage(chain, received, channel, payloadType, payload, undefined),
         );
         return passing === DONE ? undefined : passing;
       },
@@ -122,7 +128,7 @@ export class ChannelPipes {
     }
   }
 
-  #deliver(connection: PipeConnection, message: ChannelMessage): Promise<void> {
+  #deliver(connection: PipeConnection, message: AnyMessage): Promise<void> {
     try {
       const known = ownConnection(connection);
       const value = this.#decode(message);
@@ -136,7 +142,7 @@ export class ChannelPipes {
     }
   }
 
-  #decode({ channel, type, value }: ChannelMessage): unknown {
+  #decode({ channel, type, value }: AnyMessage): unknown {
     try {
       return this.#options.decode(channel, type, value);
     } catch (error) {
@@ -151,8 +157,7 @@ export class ChannelPipes {
   ): Promise<void> {
     if (connections.length === 0) return DONE;
     const { maker, store } = this.#options;
-    const { channel, type, value } = message;
-    const source = message.source as OutgoingSource;
+    const { channel, type, value, source } = message;
     try {
       options?.signal?.throwIfAborted();
       const { sending } = source;
@@ -167,12 +172,6 @@ export class ChannelPipes {
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  /** A message that came in and is sent on is another message. */
-  #outgoing(message: ChannelMessage): ChannelMessage {
-    if (!(message.source instanceof IncomingSource)) return message;
-    return message.of(message.source.outgoing(this.#options.maker, this.#options.origin));
   }
 
   #message(
@@ -218,10 +217,10 @@ function refuse(error: unknown): never {
 
 function call(
   { handler, context, current }: SubscriberConnection,
-  message: ChannelMessage,
+  message: AnyMessage,
   payload: unknown,
 ): void | Promise<void> {
-  const received = message.source instanceof IncomingSource ? message.source.received : current!;
+  const received = message instanceof IncomingMessage ? message.received : current!;
   const shown = shownToHandler(message, received, payload);
   if (shown.correlationId === received.correlationId) return handler(shown, context!);
   return withCorrelationId(shown.correlationId, () => handler(shown, context!));
@@ -229,20 +228,21 @@ function call(
 
 /** The message that the handler gets: what was received, with what the pipes have changed. */
 function shownToHandler(
-  { channel, type, source }: ChannelMessage,
+  message: AnyMessage,
   received: ReceivedMessage,
   payload: unknown,
 ): Message {
   const { record, position, attempt } = received;
+  const { channel, type } = message;
   if (
-    source instanceof IncomingSource && !source.isChanged &&
+    message instanceof IncomingMessage && message.changes === undefined &&
     type === received.payloadType && channel === received.channel
   ) {
     return payload === received.payload
       ? received
       : new ReceivedMessage(record, payload, position, attempt);
   }
-  const { id = "", origin = "", correlationId = "", serviceName = "" } = source.headers;
+  const { id = "", origin = "", correlationId = "", serviceName = "" } = message.headers;
   const { ts, route, text, payloadAt } = record;
   const names = { id, channel, origin, payloadType: type, correlationId, serviceName };
   const changed = { ...names, ts, route, payload: record.payload, text, payloadAt };
