@@ -11,6 +11,7 @@ import { federation } from "./federation.ts";
 import { gatewayFanOut, gatewayIdle, gatewayLatency, gatewayReplay } from "./gateway.ts";
 import { busMemory } from "./bus_memory.ts";
 import { busSqlite } from "./bus_sqlite.ts";
+import { gatewayHistory, gatewayPatterns } from "./gateway_brokers.ts";
 import { askAll } from "./lib/main.ts";
 import { memory } from "./memory.ts";
 import { pipes, pipesFanOut } from "./pipes.ts";
@@ -38,5 +39,7 @@ Deno.exit(
     gatewayReplay,
     pipes,
     pipesFanOut,
+    gatewayPatterns,
+    gatewayHistory,
   ]),
 );

@@ -89,7 +89,7 @@ export interface RecordContent {
 export function contentOf(stored: StoredRecord, instanceName: string): RecordContent {
   const { bytes, text } = stored;
   const record = text === undefined ? decodeEnvelope(bytes) : decodeEnvelopeText(text);
-  const timeMs = Date.parse(record.ts) || 0;
+  const timeMs = millisecondsOf(record.ts);
   const wrapped = record.payloadType === GATEWAY_EVENT_TYPE
     ? eventOfJson(record.payload)
     : undefined;
@@ -106,6 +106,18 @@ export function contentOf(stored: StoredRecord, instanceName: string): RecordCon
       attributes: attributesOf(record, timeMs, instanceName),
     },
   };
+}
+
+let lastTs = "";
+let lastMs = 0;
+
+/** Many records in a row have the same time. */
+function millisecondsOf(ts: string): number {
+  if (ts !== lastTs) {
+    lastTs = ts;
+    lastMs = Date.parse(ts) || 0;
+  }
+  return lastMs;
 }
 
 /** The payload's bytes as they stand in the record; the record's own bytes are its reader's. */
