@@ -95,6 +95,7 @@ export class Messenger implements AsyncDisposable {
         logs,
         logger,
         closed: messenger.#closed.signal,
+        hasPipes: messenger.#pipes !== undefined,
         publishJson: (channel, payloadType, payload, options) =>
           messenger.#publisher.publishJson(channel, payloadType, payload, options),
       };

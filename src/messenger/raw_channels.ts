@@ -22,6 +22,8 @@ export interface RawChannels {
   readonly logger: Logger;
   /** Whether the messenger is closed or closing. */
   readonly closed: AbortSignal;
+  /** Whether the messenger has pipes, which records that are read and written here do not pass. */
+  readonly hasPipes: boolean;
   /**
    * Publishes as `Messenger.publish` does, with the payload's JSON text as it is.
    *

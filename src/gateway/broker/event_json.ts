@@ -4,6 +4,8 @@ import { type AttributeValue, BYTES_CONTENT_TYPE, type GatewayEvent } from "../e
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const NO_BYTES = new Uint8Array();
+/** Names of attributes, as the standard has them. */
+const WELL_FORMED = /^[A-Za-z0-9]+$/;
 /** Deeper JSON is kept as text, so that no reader of a record must parse it. */
 export const DEPTH_MAX = 500;
 
@@ -32,6 +34,7 @@ export function attributesOfJson(json: unknown): ReadonlyMap<string, AttributeVa
   const attributes = new Map<string, AttributeValue>();
   if (!isObject(json)) return attributes;
   for (const [name, value] of Object.entries(json)) {
+    if (!WELL_FORMED.test(name)) continue;
     const attribute = isObject(value) ? attributeOf(value) : undefined;
     if (attribute !== undefined) attributes.set(name, attribute);
   }

@@ -23,6 +23,11 @@ export class Members {
     return member;
   }
 
+  /** Whether a session is present on a channel. */
+  has(channel: string, sessionId: string): boolean {
+    return this.#channels.get(channel)?.has(sessionId) ?? false;
+  }
+
   /** Some members of a channel. */
   page(channel: string, limit: number): MembersPage {
     const members = this.#channels.get(channel);

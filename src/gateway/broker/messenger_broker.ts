@@ -63,7 +63,8 @@ export interface MessengerBrokerOptions {
  * Transient publications and members are this gateway's alone: they never touch the log and reach no
  * other instance.
  *
- * The messenger is the caller's: closing the broker does not close it. Requires what the messenger
+ * The messenger is the caller's: closing the broker does not close it. One with pipes is refused, since
+ * records do not pass them here. Requires what the messenger
  * requires; epochs are kept in `gateway/` of its data directory.
  */
 export class MessengerBroker implements Broker {
@@ -104,7 +105,14 @@ export class MessengerBroker implements Broker {
     return this.#events !== undefined && !this.#closed && !this.#raw.closed.aborted;
   }
 
-  start(events: BrokerEvents): Promise<void> {
+  // deno-lint-ignore require-await -- what it throws becomes the promise's rejection
+  async start(events: BrokerEvents): Promise<void> {
+    if (this.#raw.hasPipes) {
+      throw new BrokerUnavailableError(
+        "Cannot serve the channels of a messenger that has pipes: its records are read and " +
+          "written as they stand; open it without pipes",
+      );
+    }
     this.#events = events;
     const { logs } = this.#raw;
     this.#stopListening = logs.onCreate((channel) => {
@@ -117,7 +125,6 @@ export class MessengerBroker implements Broker {
     });
     for (const name of logs.names()) this.#names.add(name);
     this.#note();
-    return Promise.resolve();
   }
 
   async publish(

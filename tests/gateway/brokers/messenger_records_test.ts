@@ -1,4 +1,5 @@
 import { type Messenger, silentLogger } from "@keyop/messenger";
+import { Pipe } from "@keyop/messenger/pipes";
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import {
@@ -439,6 +440,20 @@ Deno.test("a messenger that is closed ends its broker, which says so", async () 
       () => broker.subscribe("b"),
     ]
   ) await assertRejects(call, BrokerUnavailableError, "messenger is closed");
+});
+
+Deno.test("a messenger with pipes is refused: records would pass around them", async () => {
+  await using test = await TestMessenger.open({}, {
+    logger: silentLogger,
+    pipes: [new (class extends Pipe {})()],
+  });
+  const broker = new MessengerBroker(test.messenger);
+  await assertRejects(
+    () => broker.start(new RecordingEvents()),
+    BrokerUnavailableError,
+    "without pipes",
+  );
+  assertEquals(broker.ready, false);
 });
 
 function assertThere(): never {

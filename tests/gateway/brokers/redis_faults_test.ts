@@ -198,6 +198,27 @@ Deno.test({
 });
 
 Deno.test({
+  name: "redis: members that left while Redis was away are gone when it is back",
+  ignore,
+  async fn() {
+    await using bed = await RedisBed.start({ durable: true });
+    const { broker } = await bed.open({ commandTimeoutMs: 200 });
+    for (const session of ["stays", "left", "comes back"]) await broker.join("a", member(session));
+    await bed.server.kill();
+    await until("the loss", () => !broker.ready);
+    for (const session of ["left", "comes back"]) {
+      await assertRejects(() => broker.leave("a", member(session)), BrokerUnavailableError);
+    }
+    await assertRejects(() => broker.join("a", member("comes back")), BrokerUnavailableError);
+    await bed.server.restart();
+    await eventually("the members", async () => {
+      const { members } = await broker.members("a", 9);
+      return members.map(({ sessionId }) => sessionId).sort().join() === "comes back,stays";
+    });
+  },
+});
+
+Deno.test({
   name: "redis: a password is asked for and given, and databases are apart",
   ignore,
   async fn() {

@@ -10,6 +10,7 @@ import { encodePresence, memberOfJson, memberToJson } from "./wire.ts";
 const KEEP_MS = 600_000;
 /** Commands that are sent before one waits for the answers. */
 const BATCH = 500;
+const UNSENT_MAX = 100_000;
 /** Channels that one look for members of dead nodes goes over. */
 const SWEPT = 100;
 
@@ -34,6 +35,8 @@ export class RedisPresence {
   readonly #options: RedisPresenceOptions;
   /** Those of this gateway. */
   readonly #own = new Members();
+  /** Those whose leaving Redis has not heard of. */
+  readonly #unsent: [channel: string, member: Member][] = [];
   #timer: Timer | undefined;
   #isClosed = false;
   #renewing: Promise<void> = Promise.resolve();
@@ -57,9 +60,15 @@ export class RedisPresence {
   }
 
   async leave(channel: string, member: Member): Promise<void> {
-    const own = this.#own.remove(channel, member.sessionId);
+    const left = this.#own.remove(channel, member.sessionId) ?? member;
     const { link } = this.#options;
-    await link.send("leave", () => this.#sendLeave(channel, own ?? member));
+    try {
+      await link.send("leave", () => this.#sendLeave(channel, left));
+    } catch (error) {
+      // This node goes on showing life: nobody else would make the member leave.
+      if (this.#unsent.length < UNSENT_MAX) this.#unsent.push([channel, left]);
+      throw error;
+    }
   }
 
   async members(channel: string, limit: number): Promise<MembersPage> {
@@ -79,6 +88,10 @@ export class RedisPresence {
   /** Makes this gateway's members present again, in a Redis that may have forgotten them. */
   async restore(): Promise<void> {
     await this.#showLife();
+    for (const [channel, member] of this.#unsent.splice(0)) {
+      const isBack = this.#own.has(channel, member.sessionId);
+      if (!isBack) await this.leave(channel, member);
+    }
     const sent: Promise<unknown>[] = [];
     for (const [channel, member] of this.#own.all()) {
       sent.push(this.#sendJoin(channel, member));

@@ -10,6 +10,7 @@ import type { Member, Publication } from "../broker.ts";
 
 const NO_ATTRIBUTES: ReadonlyMap<string, AttributeValue> = new Map();
 const NO_BYTES = new Uint8Array();
+const TIME_MAX = 8_640_000_000_000_000;
 /** Content types whose data the original marks as text. */
 const ORIGINAL_TEXTS = new Set(["text/plain", "text/html", "application/json"]);
 
@@ -120,7 +121,7 @@ function publicationOf(
       channel,
       offset: isKept ? seq as number : 0,
       epoch: isKept ? ep as string : "",
-      timeMs: typeof json.ts === "number" ? json.ts : missing.timeMs(),
+      timeMs: isTime(json.ts) ? json.ts : missing.timeMs(),
       event: {
         id: textAt(json, "eid"),
         source: textAt(json, "src"),
@@ -141,8 +142,13 @@ export function memberOfJson(json: unknown): Member | undefined {
     sessionId: textAt(json, "session_id"),
     clientId: textAt(json, "client_id"),
     userId: textAt(json, "user_id"),
-    connectedAtMs: typeof json.connected_at === "number" ? json.connected_at : 0,
+    connectedAtMs: isTime(json.connected_at) ? json.connected_at : 0,
   };
+}
+
+/** Whether a value is a time in milliseconds since 1970 that a date can have. */
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= TIME_MAX;
 }
 
 function textAt(json: Readonly<Record<string, unknown>>, key: string): string {
