@@ -89,6 +89,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "redis: without a time to live nothing expires, and a command may wait without a limit",
+  ignore,
+  async fn() {
+    await using bed = await RedisBed.start();
+    const { broker } = await bed.open({ historyTtlMs: 0, commandTimeoutMs: 0 });
+    await broker.subscribe("a");
+    await broker.publish("a", makeJsonEvent(1));
+    const client = bed.client();
+    for (const key of ["ml:epoch:a", "ml:seq:a", "ml:stream:a"]) {
+      assertEquals(await client.pttl(key), -1, key);
+    }
+  },
+});
+
+Deno.test({
   name: "redis: false and empty values are left out, and text is marked as the original marks it",
   ignore,
   async fn() {

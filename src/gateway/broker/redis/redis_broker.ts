@@ -52,7 +52,10 @@ export interface RedisBrokerOptions extends RedisAddress {
   readonly streamMaxLength?: number;
   /** Whether it may keep a few more, which costs Redis less. @default {true} */
   readonly streamApproximate?: boolean;
-  /** Milliseconds after its last publication that a channel's stream is kept. @default {86_400_000} */
+  /**
+   * Milliseconds after its last publication that a channel's stream is kept; 0 for ever.
+   * @default {86_400_000}
+   */
   readonly historyTtlMs?: number;
   /**
    * Milliseconds without a sign of life after which the members of a gateway leave; it gives one three
@@ -104,7 +107,9 @@ export class RedisBroker implements Broker {
   constructor(options: RedisBrokerOptions) {
     this.#maxLength = positive("streamMaxLength", options.streamMaxLength ?? 10_000);
     this.#trim = options.streamApproximate ?? true ? "~" : "=";
-    this.#ttlMs = positive("historyTtlMs", options.historyTtlMs ?? DAY_MS);
+    this.#ttlMs = options.historyTtlMs === 0
+      ? 0
+      : positive("historyTtlMs", options.historyTtlMs ?? DAY_MS);
     const leaseMs = positive("leaseMs", options.leaseMs ?? 90_000);
     const clock = this.#clock = options.clock ?? systemClock;
     const logger = this.#logger = options.logger ?? silentLogger;

@@ -5,6 +5,8 @@ import { BrokerUnavailableError } from "../errors.ts";
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 2_000;
 const PING_MS = 10_000;
+/** How long a command waits for a connection where it may wait for its answer without a limit. */
+const CONNECTION_WAIT_MS = 5_000;
 
 /** Where a Redis server is, and how long to wait for it. */
 export interface RedisAddress {
@@ -29,7 +31,10 @@ export interface RedisAddress {
   };
   /** Milliseconds for each attempt to connect. @default {5_000} */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds that a command waits for a connection and then for its answer. @default {5_000} */
+  /**
+   * Milliseconds that a command waits for a connection and then for its answer; 0 waits for an answer
+   * without a limit. @default {5_000}
+   */
   readonly commandTimeoutMs?: number;
 }
 
@@ -141,8 +146,10 @@ export class RedisLink {
         },
       }),
       connectTimeout: connectTimeoutMs,
-      commandTimeout: this.#commandTimeoutMs,
-      socketTimeout: this.#commandTimeoutMs,
+      ...(this.#commandTimeoutMs > 0 && {
+        commandTimeout: this.#commandTimeoutMs,
+        socketTimeout: this.#commandTimeoutMs,
+      }),
       enableOfflineQueue: false,
       autoResubscribe: false,
       autoResendUnfulfilledCommands: false,
@@ -192,15 +199,18 @@ export class RedisLink {
 
   async #becomeReady(): Promise<void> {
     const { client } = this;
+    const { clock } = this.#options;
     if (this.#isClosed || client.status === "end") throw new Error("Connection is closed.");
     const ended = new AbortController();
     const ready = new Promise<void>((resolve) => {
       client.once("ready", resolve);
       ended.signal.addEventListener("abort", () => client.off("ready", resolve));
     });
-    const timeout = delay(this.#options.clock, this.#commandTimeoutMs, ended.signal).then(() => {
-      throw new Error(messageOf(this.#firstError ?? "it cannot be reached"));
-    });
+    const timeout = delay(clock, this.#commandTimeoutMs || CONNECTION_WAIT_MS, ended.signal).then(
+      () => {
+        throw new Error(messageOf(this.#firstError ?? "it cannot be reached"));
+      },
+    );
     timeout.catch(() => {});
     try {
       await Promise.race([ready, timeout]);

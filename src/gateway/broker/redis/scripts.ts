@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
  * Keeps and delivers a publication in one step, so that all gateways see offsets in their order.
  *
  * KEYS: stream, counter, epoch. ARGV: pub/sub channel, payload without its closing brace, an epoch to
- * use when there is none, length of the stream, `~` or `=`, milliseconds to keep.
+ * use when there is none, length of the stream, `~` or `=`, milliseconds to keep or 0 for ever.
  */
 const PUBLISH = `
 if redis.call("EXISTS", KEYS[2]) == 0 then
@@ -22,23 +22,24 @@ local epoch = redis.call("GET", KEYS[3])
 local seq = redis.call("INCR", KEYS[2])
 local payload = ARGV[2] .. ',"seq":' .. string.format("%.0f", seq) .. ',"ep":"' .. epoch .. '"}'
 redis.call("XADD", KEYS[1], "MAXLEN", ARGV[5], ARGV[4], "*", "data", payload)
-for _, key in ipairs(KEYS) do redis.call("PEXPIRE", key, ARGV[6]) end
+if ARGV[6] ~= "0" then
+  for _, key in ipairs(KEYS) do redis.call("PEXPIRE", key, ARGV[6]) end
+end
 redis.call("PUBLISH", ARGV[1], payload)
 return { seq, epoch }`;
 
 /**
  * The end of a history. KEYS: counter, epoch. ARGV: an epoch to begin with when there is none, or
- * nothing; milliseconds to keep.
+ * nothing; milliseconds to keep or 0 for ever.
  */
 const POSITION = `
 local seq = redis.call("GET", KEYS[1])
 local epoch = redis.call("GET", KEYS[2])
 if (not seq or not epoch) and ARGV[1] ~= "" then
-  if not seq then
-    redis.call("SET", KEYS[1], 0, "PX", ARGV[2])
-    redis.call("SET", KEYS[2], ARGV[1], "PX", ARGV[2])
-  else
-    redis.call("SET", KEYS[2], ARGV[1], "PX", ARGV[2], "NX")
+  if not seq then redis.call("SET", KEYS[1], 0) end
+  redis.call("SET", KEYS[2], ARGV[1])
+  if ARGV[2] ~= "0" then
+    for _, key in ipairs(KEYS) do redis.call("PEXPIRE", key, ARGV[2]) end
   end
   return { tonumber(seq or 0), redis.call("GET", KEYS[2]) }
 end
