@@ -3,10 +3,12 @@ import { Buffer } from "node:buffer";
 import { credentials } from "@grpc/grpc-js";
 import { Messenger } from "../../mod.ts";
 import { Gateway, type GatewayConfig, GatewayListenError } from "../../gateway.ts";
-import { ConfigError } from "../../src/base/mod.ts";
+import { ConfigError, MessengerError } from "../../src/base/mod.ts";
 import { startGrpcBackend, startHttpBackend } from "../helpers/backend.ts";
 import { makeCa } from "../helpers/certs.ts";
+import { eventually } from "../helpers/eventually.ts";
 import { RecordingLogger } from "../helpers/recording_logger.ts";
+import { hasRedisServer, RedisServer } from "../helpers/redis_server.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { dataOf, type Json, TestClient } from "./helpers/client.ts";
 import { GrpcTestClient } from "./helpers/grpc_client.ts";
@@ -179,6 +181,62 @@ Deno.test("tokens and rules of the configuration hold on both transports", async
   nobody.send({ id: "1", connect: {} });
   assertEquals((await nobody.next()).error.code, "AUTH_REQUIRED");
   assertEquals((await nobody.ended).code, 3500);
+});
+
+Deno.test("a gateway on every interface is reached by IPv4, and knows the address as it is", async () => {
+  await using gateway = await Gateway.open({
+    server: { requireAuth: false, ...QUIET },
+    transport: { websocket: { addr: ":0" }, grpc: { addr: ":0" } },
+    limits: { address: { connections: 2 } },
+  });
+  const ports = [gateway.addresses.websocket!, gateway.addresses.grpc!].map((address) => {
+    assert(/^(?:\[::\]|0\.0\.0\.0):\d+$/.test(address), address);
+    return address.split(":").at(-1);
+  });
+  await using client = await TestClient.connected(`ws://127.0.0.1:${ports[0]}/ws`);
+  await using stream = await GrpcTestClient.connected(`127.0.0.1:${ports[1]}`);
+  // Both count for one address.
+  await using third = new GrpcTestClient(`127.0.0.1:${ports[1]}`);
+  third.send({ id: "1", connect: {} });
+  assertEquals((await third.next()).error.metadata, { disconnect_code: 3504 });
+  await client.settle();
+  assertEquals((await stream.ask({ id: "2", ping: {} })).pong, {});
+});
+
+Deno.test(
+  "two gateways that share a Redis server are one",
+  { ignore: !hasRedisServer },
+  async () => {
+    await using redis = await RedisServer.start({ password: "a secret" });
+    const config: GatewayConfig = {
+      ...LOCAL,
+      broker: { type: "redis", redis: { addr: `127.0.0.1:${redis.port}`, password: "a secret" } },
+    };
+    await using one = await Gateway.open(config);
+    await using two = await Gateway.open(config);
+    await using client = await TestClient.connected(urlOf(one));
+    await client.subscribe("room");
+    await using other = await GrpcTestClient.connected(two.addresses.grpc!);
+    await other.ask({ id: "p", channel: "room", publish: { type: "t", text_data: "hello" } });
+    assertEquals(dataOf((await client.next()).publication.messages[0]), "hello");
+    const health = async () => {
+      const response = await fetch(`http://${one.addresses.http}/health`);
+      return [response.status, (await response.json()).broker];
+    };
+    assertEquals(await health(), [200, { type: "redis", ready: true }]);
+    await redis.stop();
+    await eventually("health to tell of it", async () => (await health())[0] === 503);
+    assertEquals(await health(), [503, { type: "redis", ready: false }]);
+  },
+);
+
+Deno.test("a Redis server that is not there stops the start", async () => {
+  const config: GatewayConfig = {
+    ...LOCAL,
+    broker: { type: "redis", redis: { addr: "127.0.0.1:1" } },
+  };
+  const error = await assertRejects(() => Gateway.open(config), MessengerError);
+  assertEquals(error.code, "broker_unavailable");
 });
 
 Deno.test("what may not be meant is said once, when the gateway starts", async () => {

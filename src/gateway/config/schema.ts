@@ -239,7 +239,7 @@ export const KEYS: readonly Key[] = [
     summary: "Connections in all; 0 is any number. More are closed with 3504." },
   ...scope("connection", "of one connection", 1000, 64, false),
   ...scope("user", "of one user", 0, 0, true),
-  ...scope("address", "from one IP address", 0, 0, true),
+  ...scope("address", "from one IP address (IPv6: one /64 network)", 0, 0, true),
 ];
 
 /** Limits of everything that one connection, user or address does together. */

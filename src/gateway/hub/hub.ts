@@ -20,6 +20,7 @@ import {
 import { HubAdmin } from "./admin.ts";
 import { type HubCounters, newCounters } from "./counters.ts";
 import { Interests } from "./interests.ts";
+import { networkOf } from "./network.ts";
 import { Presence, presencePublication } from "./presence.ts";
 import { RecentSessions } from "./recent_sessions.ts";
 import { Registry } from "./registry.ts";
@@ -142,7 +143,7 @@ export class Hub implements SessionHost {
    */
   accept(transport: ClientTransport, codec: Codec): Session {
     const own = new Scope(this.limits.connection, this.clock.monotonic());
-    const address = this.#scope("address", transport.remoteAddress);
+    const address = this.#scope("address", networkOf(transport.remoteAddress));
     const scopes = new Scopes(this.clock, address === undefined ? [own] : [own, address]);
     const hasRoom = scopes.hasRoom("connections") && this.#hasRoom();
     const session = new Session(transport, codec, scopes, this);
@@ -216,7 +217,7 @@ export class Hub implements SessionHost {
     this.#sessions.delete(session.id);
     session.scopes.count("connections", -1);
     this.surveys.ended(session);
-    this.#dropScope("address", session.transport.remoteAddress);
+    this.#dropScope("address", networkOf(session.transport.remoteAddress));
     if (!this.#connected.delete(session.id)) return;
     const { id } = session.user;
     this.#recent.add(session.id, id);

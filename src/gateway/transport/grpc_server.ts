@@ -59,7 +59,7 @@ export async function listenForGrpc(options: GrpcServerOptions): Promise<Gateway
       throw new GatewayListenError(`:${port}`, messageOf(cause), { cause });
     });
   }
-  return new GrpcServer(options.name, server, formatHostPort(host || "[::]", bound));
+  return new GrpcServer(options.name, server, formatHostPort(host === "" ? "::" : host, bound));
 }
 
 class GrpcServer implements GatewayServer {

@@ -149,5 +149,5 @@ function reset(stream: Stream): void {
 /** The address of `host:port`. */
 function hostOf(peer: string): string {
   const host = /^\[?(.*?)\]?:\d+$/.exec(peer)?.[1] ?? peer;
-  return host === "" ? "unknown" : host;
+  return host === "" ? "unknown" : host.replace(/^::ffff:(?=\d+\.)/, "");
 }
