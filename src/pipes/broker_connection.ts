@@ -44,7 +44,9 @@ export interface ConnectionContext {
   ) => Promise<void>;
   /** Nothing is sent to the connection any more, nor taken from it. */
   readonly leaving: (connection: BrokerConnection) => void;
-  /** The connection is gone. */
+  /** The connection is gone, and takes no place any more. */
+  readonly gone: (connection: BrokerConnection) => void;
+  /** The same, once what had come from it is handled. */
   readonly ended: (connection: BrokerConnection, error: ConnectionClosedError) => void;
   /** A peer did what it must not, and is cut off. */
   readonly violated: (connection: BrokerConnection, error: Error) => void;
@@ -174,6 +176,7 @@ export class BrokerConnection implements Connection {
   endWith(code: number, reason: string): void {
     if (this.#end !== undefined) return;
     this.#stop(code, reason);
+    this.#queue.end();
     this.#socket.close(code, cutReason(reason));
     this.#terminateLater();
   }
@@ -229,7 +232,6 @@ export class BrokerConnection implements Connection {
   }
 
   #handle(definition: MessageDefinition, value: unknown): Promise<void> | undefined {
-    if (this.#end !== undefined) return undefined;
     const handling = this.#context.handle(this, definition, value);
     // A handler that answers and does not wait must not fill the buffer of a peer that is well.
     if (handling !== undefined) return handling.then(() => this.#window.room());
@@ -254,6 +256,7 @@ export class BrokerConnection implements Connection {
   #violate(code: number, reason: string, cause?: unknown): void {
     if (this.#end !== undefined) return;
     this.#stop(code, reason, cause);
+    this.#queue.end();
     this.#context.violated(this, this.#end!);
     this.#socket.close(code, cutReason(reason));
     this.#terminateLater();
@@ -261,16 +264,16 @@ export class BrokerConnection implements Connection {
 
   #cut(code: number, reason: string): ConnectionClosedError {
     this.#stop(code, reason);
+    this.#queue.end();
     this.#context.violated(this, this.#end!);
     this.#socket.terminate();
     return this.#end!;
   }
 
-  /** From now on nothing is sent or handled. */
+  /** From now on nothing is sent or taken. */
   #stop(code: number, reason: string, cause?: unknown): void {
     this.#end = new ConnectionClosedError(this.peer, code, reason, cause ? { cause } : undefined);
     this.#window.end();
-    this.#queue.end();
     this.#context.leaving(this);
   }
 
@@ -284,10 +287,15 @@ export class BrokerConnection implements Connection {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#closeTimer?.cancel();
-    if (this.#end === undefined) {
+    const isOurs = this.#end !== undefined;
+    if (!isOurs) {
       this.#stop(code, reason || (code === CloseCode.abnormal ? "the connection broke" : ""));
     }
-    this.#context.ended(this, this.#end!);
+    this.#context.gone(this);
     this.#settleClosed(this.#end!);
+    const tell = () => this.#context.ended(this, this.#end!);
+    // What a peer has sent before it left is handled first.
+    if (isOurs) tell();
+    else this.#queue.whenIdle(tell);
   }
 }

@@ -101,7 +101,7 @@ export class MessageBroker implements AsyncDisposable {
   #role: "server" | "client" | undefined;
   #beating: Timer | undefined;
   #closing: Promise<void> | undefined;
-  readonly #gone = new Set<Promise<unknown>>();
+  readonly #closings = new Set<Promise<unknown>>();
 
   /**
    * Makes a broker that is not connected yet: call `serve`, `connect`, or give its `handler` to
@@ -165,7 +165,10 @@ export class MessageBroker implements AsyncDisposable {
       isFull: () => this.#held >= maxConnections,
       accept: (socket, encoding) => this.#accept(socket, encoding, context),
     });
-    if (this.#closing !== undefined) await endpoint.close();
+    if (this.#closing !== undefined) {
+      await endpoint.close();
+      this.#take("server", "serve");
+    }
     this.#endpoint = endpoint;
     return endpoint.info;
   }
@@ -287,7 +290,7 @@ export class MessageBroker implements AsyncDisposable {
       connection.endWith(isServer ? CloseCode.goingAway : CloseCode.normal, "the broker closes");
     }
     await this.#endpoint?.close();
-    await Promise.all(this.#gone);
+    await Promise.all(this.#closings);
     this.#beating?.cancel();
     this.#chain.detached(this.#host);
   }
@@ -332,6 +335,7 @@ export class MessageBroker implements AsyncDisposable {
       handle: (connection, definition, value) => this.#handle(connection, definition, value),
       sendTo: (connection, message, options) => this.#sendTo(connection, message, options),
       leaving: (connection) => this.#open = this.#open.filter((other) => other !== connection),
+      gone: (connection) => this.#release(connection),
       ended: (connection, error) => this.#ended(connection, error),
       violated: (connection, error) => this.#failed(error, connection),
     };
@@ -375,7 +379,7 @@ export class MessageBroker implements AsyncDisposable {
     const connection = new BrokerConnection(String(this.#nextId++), socket, options, context);
     this.#held++;
     this.#open = [...this.#open, connection];
-    this.#gone.add(connection.closed);
+    this.#closings.add(connection.closed);
     this.#beating ??= this.#beatLater();
     this.#guard(connection, () => {
       this.#chain.opened(connection, this.#host);
@@ -385,15 +389,17 @@ export class MessageBroker implements AsyncDisposable {
     return connection;
   }
 
-  #ended(connection: BrokerConnection, error: ConnectionClosedError): void {
+  #release(connection: BrokerConnection): void {
     this.#held--;
-    this.#gone.delete(connection.closed);
+    this.#closings.delete(connection.closed);
+    if (this.#held > 0) return;
+    this.#beating?.cancel();
+    this.#beating = undefined;
+  }
+
+  #ended(connection: BrokerConnection, error: ConnectionClosedError): void {
     this.#guard(connection, () => this.#options.onDisconnect?.(connection, error));
     this.#guard(connection, () => this.#chain.closed(connection, this.#host));
-    if (this.#held === 0) {
-      this.#beating?.cancel();
-      this.#beating = undefined;
-    }
   }
 
   #beatLater(): Timer {

@@ -26,6 +26,7 @@ export class ReceiveQueue<T> {
   #isBusy = false;
   #isHeld = false;
   #isOver = false;
+  #onIdle: (() => void) | undefined;
 
   /** @param options Limits, and what to do with a message. */
   constructor(options: ReceiveQueueOptions<T>) {
@@ -57,7 +58,7 @@ export class ReceiveQueue<T> {
       if (handling === undefined) {
         this.#isBusy = false;
         // It may have been called again meanwhile.
-        if (this.length > 0) this.#handleWaiting();
+        if (this.length > 0 || this.#onIdle !== undefined) this.#handleWaiting();
       } else handling.then(this.#next);
       return;
     }
@@ -69,6 +70,12 @@ export class ReceiveQueue<T> {
       this.#isHeld = true;
       this.#options.hold(true);
     }
+  }
+
+  /** Calls once nothing is handled and nothing waits. */
+  whenIdle(run: () => void): void {
+    if (this.#isBusy) this.#onIdle = run;
+    else run();
   }
 
   /** Forgets what waits. */
@@ -100,5 +107,7 @@ export class ReceiveQueue<T> {
       this.#isHeld = false;
       this.#options.hold(false);
     }
+    this.#onIdle?.();
+    this.#onIdle = undefined;
   }
 }

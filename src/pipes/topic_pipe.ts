@@ -182,7 +182,8 @@ export class TopicPipe extends Pipe {
     const asked = this.#asked.get(connection);
     this.#asked.delete(connection);
     for (const levels of asked?.patterns.values() ?? []) this.#tree.delete(levels, connection);
-    if (!this.#dialled.delete(connection)) return;
+    // What waits for an answer was asked anew on a connection that is there already.
+    if (!this.#dialled.delete(connection) || this.#dialled.size > 0) return;
     const error = new ConnectionClosedError(
       connection.peer,
       1006,

@@ -372,6 +372,28 @@ Deno.test("what was sent before closing arrives, in order, and both ends say why
   assertEquals([client.connection.isOpen, client.broker.length], [false, 0]);
 });
 
+Deno.test("what a peer sent before it left is handled, and then its end is told", async () => {
+  const gate = Promise.withResolvers<void>();
+  const steps: unknown[] = [];
+  await using server = await serve({
+    maxConnections: 1,
+    onMessage: async (_connection, message) => {
+      await gate.promise;
+      steps.push(message.value);
+    },
+    onDisconnect: () => void steps.push("end"),
+  });
+  const client = await connect(server.url);
+  for (const text of ["a", "b", "c"]) await client.broker.send(Text(text));
+  await client.broker.close();
+  await until("its end", () => server.broker.length === 0);
+  await using _next = await connect(server.url);
+  assertEquals(steps, []);
+  gate.resolve();
+  await until("all", () => steps.length === 4);
+  assertEquals(steps, ["a", "b", "c", "end"]);
+});
+
 Deno.test("a server that closes says so, and takes nobody any more", async () => {
   const server = await serve();
   await using client = await connect(server.url);
