@@ -10,8 +10,11 @@ import { Buffer } from "node:buffer";
 import { Redis } from "ioredis";
 import { eventually } from "../helpers/eventually.ts";
 import { LinkProxy } from "../helpers/link_proxy.ts";
+import { TestPki } from "../helpers/pki.ts";
 import { RecordingLogger } from "../helpers/recording_logger.ts";
 import { hasRedisServer, RedisServer } from "../helpers/redis_server.ts";
+import { freePort } from "../helpers/server_process.ts";
+import { tempDir } from "../helpers/temp.ts";
 import { aborted, numbers, publishAll, serveAs, StuckHandler, take, text } from "./rules/tools.ts";
 
 const ignore = !hasRedisServer;
@@ -43,6 +46,31 @@ redisTest(
     }
   },
 );
+
+redisTest("TLS with client certificates works, and what is refused is an error", async () => {
+  await using dir = await tempDir();
+  const pki = await TestPki.make(dir.path);
+  const other = await TestPki.make(dir.path, "other");
+  const { cert, key, ca } = await pki.issue("server", { san: ["127.0.0.1"] });
+  const client = await pki.issue("client");
+  const port = freePort();
+  await using _server = await RedisServer.start({
+    // deno-fmt-ignore
+    args: [
+      "--tls-port", String(port), "--tls-cert-file", cert, "--tls-key-file", key,
+      "--tls-ca-cert-file", ca, "--tls-auth-clients", "yes",
+    ],
+  });
+  const url = `rediss://127.0.0.1:${port}`;
+  const parameters = `?ca=${client.ca}&cert=${client.cert}&key=${client.key}`;
+  await using bus = await openBus(url + parameters);
+  await serveAs(bus, "r", "r");
+  assertEquals(text(await bus.request("r", "1")), "r:1");
+  await assertRejects(() => openBus(`${url}?ca=${client.ca}`), BusConnectionError);
+  await assertRejects(() => openBus(url), BusConnectionError);
+  const tls = { ca: other.caPem };
+  await assertRejects(() => RedisBus.connect(url, { tls }), BusConnectionError);
+});
 
 redisTest("a URL or a number that is none is refused", async () => {
   await assertRejects(() => RedisBus.connect("http://127.0.0.1"), InvalidBusUrlError);
