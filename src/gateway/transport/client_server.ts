@@ -225,7 +225,13 @@ export class ClientServer implements GatewayServer {
     this.#upgrader.handleUpgrade(request, socket, head as never, (websocket: WebSocket) => {
       websocket.binaryType = "nodebuffer";
       const { codec } = negotiate([websocket.protocol]);
-      const transport = new WebSocketTransport(websocket, remoteAddress, codec.isText, clock);
+      const transport = new WebSocketTransport(
+        websocket,
+        socket,
+        remoteAddress,
+        codec.isText,
+        clock,
+      );
       transport.serve(hub.accept(transport, codec));
     });
   }

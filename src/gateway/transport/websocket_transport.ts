@@ -1,43 +1,54 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";
 import type { Clock, Timer } from "../../base/mod.ts";
 import type { ClientTransport, Disconnect, Frame, Session } from "../session/mod.ts";
 import { closeReason } from "./close_reason.ts";
+import { websocketFrame } from "./websocket_frame.ts";
 
 /** Bytes not yet taken by the network from which on the session has to wait. */
 const HIGH_WATER_BYTES = 262_144;
-const LOW_WATER_BYTES = 65_536;
+/** Bytes not yet taken from which on pings are not answered. */
+const PONG_BYTES_MAX = 65_536;
 /** Longest wait in milliseconds for the peer's answer to a close frame. */
 const ECHO_TIMEOUT_MS = 1_000;
 /** Longest wait in milliseconds for a close frame to leave. */
 const FLUSH_TIMEOUT_MS = 10_000;
 
-const BINARY = { binary: true, fin: true, compress: false } as const;
-const TEXT = { binary: false, fin: true, compress: false } as const;
-
-/** One client on a WebSocket. */
+/**
+ * One client on a WebSocket. The library reads, answers and closes; messages are framed here, once for
+ * all of their receivers, and go straight to the socket.
+ */
 export class WebSocketTransport implements ClientTransport {
   readonly kind = "websocket";
   readonly remoteAddress: string;
   readonly #socket: WebSocket;
   readonly #clock: Clock;
-  readonly #form: typeof BINARY | typeof TEXT;
-  readonly #flushed = () => this.#afterFlush();
+  readonly #connection: Socket;
+  readonly #isText: boolean;
   #session: Session | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   #timer: Timer | undefined;
 
   /**
    * @param socket An open WebSocket of which nothing was read yet.
+   * @param connection What it runs over.
    * @param remoteAddress Address of the peer, without its port.
    * @param isText Whether frames are text.
    * @param clock What measures timeouts.
    */
-  constructor(socket: WebSocket, remoteAddress: string, isText: boolean, clock: Clock) {
+  constructor(
+    socket: WebSocket,
+    connection: Socket,
+    remoteAddress: string,
+    isText: boolean,
+    clock: Clock,
+  ) {
     this.#socket = socket;
+    this.#connection = connection;
     this.remoteAddress = remoteAddress;
-    this.#form = isText ? TEXT : BINARY;
+    this.#isText = isText;
     this.#clock = clock;
   }
 
@@ -55,11 +66,13 @@ export class WebSocketTransport implements ClientTransport {
   send(frame: Frame): void | Promise<void> {
     const socket = this.#socket;
     if (socket.readyState !== WebSocket.OPEN) return;
-    const { bytes } = frame;
-    const framed = frame.framed ??= Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    socket.send(framed, this.#form, this.#flushed);
-    if (socket.bufferedAmount < HIGH_WATER_BYTES) return;
-    this.#room ??= Promise.withResolvers();
+    frame.framed ??= websocketFrame(frame.bytes, this.#isText);
+    this.#connection.write(frame.framed);
+    if (this.#connection.writableLength < HIGH_WATER_BYTES) return;
+    if (this.#room === undefined) {
+      this.#room = Promise.withResolvers();
+      this.#connection.once("drain", () => this.#makeRoom());
+    }
     return this.#room.promise;
   }
 
@@ -81,7 +94,7 @@ export class WebSocketTransport implements ClientTransport {
   /** A peer that takes nothing gets no answers to its pings piled up. */
   #pong(data: Buffer): void {
     const { readyState, bufferedAmount } = this.#socket;
-    if (readyState === WebSocket.OPEN && bufferedAmount < LOW_WATER_BYTES) this.#socket.pong(data);
+    if (readyState === WebSocket.OPEN && bufferedAmount < PONG_BYTES_MAX) this.#socket.pong(data);
   }
 
   #closed(): void {
@@ -101,12 +114,6 @@ export class WebSocketTransport implements ClientTransport {
       } else this.#socket.terminate();
     };
     this.#timer = this.#clock.after(ECHO_TIMEOUT_MS, look);
-  }
-
-  #afterFlush(): void {
-    if (this.#room !== undefined && this.#socket.bufferedAmount <= LOW_WATER_BYTES) {
-      this.#makeRoom();
-    }
   }
 
   #makeRoom(): void {
