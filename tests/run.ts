@@ -23,6 +23,7 @@ const BROKER = [
 ];
 
 const SUITES: readonly Suite[] = [
+  { name: "house", paths: ["tests/house"], permissions: ["--allow-read=src"] },
   { name: "envelope", paths: ["tests/envelope"], permissions: "nothing" },
   { name: "registry", paths: ["tests/registry"], permissions: "nothing" },
   { name: "dedup", paths: ["tests/dedup"], permissions: "nothing" },
