@@ -47,7 +47,7 @@ const SUITES: readonly Suite[] = [
   { name: "browser", paths: ["tests/browser"], permissions: ["-A"] },
   {
     name: "examples in docs",
-    paths: ["mod.ts", "pipes.ts", "bus.ts", "gateway.ts", "src"],
+    paths: ["README.md", "mod.ts", "pipes.ts", "bus.ts", "gateway.ts", "src"],
     permissions: ["-A"],
     doc: true,
   },
