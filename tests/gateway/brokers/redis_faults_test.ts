@@ -281,7 +281,7 @@ Deno.test("redis: a server that is not there is named, with what to do", async (
   await assertRejects(
     () => broker.start(new RecordingEvents()),
     BrokerUnavailableError,
-    `Cannot begin on Redis at ${addr}: nobody listens there; start the server`,
+    `Cannot connect to Redis at ${addr}: nobody listens there; start the server`,
   );
   assertEquals(broker.ready, false);
   await broker.close();

@@ -90,7 +90,7 @@ export class RedisLink {
     try {
       await this.client.connect();
     } catch (error) {
-      const failure = this.failure("begin", this.#firstError ?? error);
+      const failure = this.failure("connect", this.#firstError ?? error);
       this.close();
       throw failure;
     }
@@ -117,7 +117,8 @@ export class RedisLink {
     if (error instanceof BrokerUnavailableError) return error;
     const { addr } = this.#options;
     const why = this.#isClosed ? "it is closed" : explain(error);
-    return new BrokerUnavailableError(`Cannot ${what} on Redis at ${addr}: ${why}`, {
+    const where = what === "connect" ? "to Redis" : "on Redis";
+    return new BrokerUnavailableError(`Cannot ${what} ${where} at ${addr}: ${why}`, {
       cause: error,
     });
   }
