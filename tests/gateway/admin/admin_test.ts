@@ -402,3 +402,28 @@ Deno.test("GetChannels, GetPresence and GetHistory tell what there is", async ()
   assertEquals(other.gap, true);
   assertEquals(await gateway.admin.fails("GetHistory", { channel: "" }), "INVALID_ARGUMENT");
 });
+
+Deno.test("requests that cannot be decoded, are too long or ask for nothing known are refused by status", async () => {
+  await using gateway = await gatewayWith();
+  const client = new Client(gateway.gateway.addresses.admin!, credentials.createInsecure(), {
+    "grpc.max_send_message_length": -1,
+  });
+  const metadata = new Metadata();
+  metadata.set("authorization", `Bearer ${TOKEN}`);
+  const statusOf = (name: string, bytes: Uint8Array): Promise<string> =>
+    new Promise((resolve) =>
+      client.makeUnaryRequest(
+        `/messageloop.server.v1.APIService/${name}`,
+        (each: Buffer) => each,
+        (each: Buffer) => each,
+        Buffer.from(bytes),
+        metadata,
+        (error) => resolve(status[error?.code ?? 0]!),
+      )
+    );
+  assertEquals(await statusOf("Publish", new Uint8Array([0xff, 0xff])), "INVALID_ARGUMENT");
+  assertEquals(await statusOf("Publish", new Uint8Array(5_000_000)), "RESOURCE_EXHAUSTED");
+  assertEquals(await statusOf("Shutdown", new Uint8Array()), "UNIMPLEMENTED");
+  assertEquals(await statusOf("GetChannels", new Uint8Array()), "OK");
+  client.close();
+});
