@@ -100,10 +100,9 @@ export class ChannelPipes {
         const received = message as ReceivedMessage;
         connection.current = received;
         connection.context = context;
-        const { channel, payloadType, payload } = received;
         const passing = chain.handle(
           connection,
-          new IncomingMessage(chain, received, channel, payloadType, payload, undefined),
+          new IncomingMessage(chain, received, received.payload, undefined),
         );
         return passing === DONE ? undefined : passing;
       },
@@ -220,28 +219,28 @@ function call(
   message: AnyMessage,
   payload: unknown,
 ): void | Promise<void> {
-  const received = message instanceof IncomingMessage ? message.received : current!;
-  const shown = shownToHandler(message, received, payload);
+  let received = current!;
+  if (message instanceof IncomingMessage) {
+    received = message.received;
+    if (message.changes === undefined) {
+      const { record, position, attempt } = received;
+      return handler(
+        payload === received.payload
+          ? received
+          : new ReceivedMessage(record, payload, position, attempt),
+        context!,
+      );
+    }
+  }
+  const shown = renamed(message, received, payload);
   if (shown.correlationId === received.correlationId) return handler(shown, context!);
   return withCorrelationId(shown.correlationId, () => handler(shown, context!));
 }
 
-/** The message that the handler gets: what was received, with what the pipes have changed. */
-function shownToHandler(
-  message: AnyMessage,
-  received: ReceivedMessage,
-  payload: unknown,
-): Message {
+/** The message that the handler gets when pipes have changed more than the payload. */
+function renamed(message: AnyMessage, received: ReceivedMessage, payload: unknown): Message {
   const { record, position, attempt } = received;
   const { channel, type } = message;
-  if (
-    message instanceof IncomingMessage && message.changes === undefined &&
-    type === received.payloadType && channel === received.channel
-  ) {
-    return payload === received.payload
-      ? received
-      : new ReceivedMessage(record, payload, position, attempt);
-  }
   const { id = "", origin = "", correlationId = "", serviceName = "" } = message.headers;
   const { ts, route, text, payloadAt } = record;
   const names = { id, channel, origin, payloadType: type, correlationId, serviceName };

@@ -7,44 +7,52 @@ import {
 import type { ReceivedMessage } from "../../storage/mod.ts";
 import { inContext, type RecordMaker } from "../record_maker.ts";
 import { ChannelMessage } from "./channel_message.ts";
-import { type Headers, OutgoingSource } from "./message_source.ts";
+import { OutgoingSource } from "./message_source.ts";
 
 /** A message that was delivered, as the pipes around a messenger see it. */
 export class IncomingMessage extends PipeMessage {
   /**
    * @param chain The chain that it travels along.
    * @param received What was delivered.
-   * @param channel Where it comes from.
-   * @param type The payload type.
    * @param value The payload.
-   * @param changes Headers that a pipe has replaced; undefined when none has.
+   * @param changes What else a pipe has replaced; undefined when it was nothing else.
    */
   constructor(
     chain: PipeChain,
     readonly received: ReceivedMessage,
-    readonly channel: string,
-    readonly type: string,
     readonly value: unknown,
-    readonly changes: Headers | undefined,
+    readonly changes: PipeMessageChange | undefined,
   ) {
     super(chain);
   }
 
-  get headers(): Headers {
+  get type(): string {
+    return this.changes?.type ?? this.received.payloadType;
+  }
+
+  get channel(): string {
+    return this.changes?.channel ?? this.received.channel;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
     const { id, origin, correlationId, serviceName } = this.received;
     return {
       id,
       origin,
       ...(correlationId !== "" && { correlationId }),
       ...(serviceName !== "" && { serviceName }),
-      ...this.changes,
+      ...this.changes?.headers,
     };
   }
 
-  with(value: unknown, change: PipeMessageChange = {}): IncomingMessage {
-    const { channel = this.channel, type = this.type, headers } = change;
-    const changes = headers === undefined ? this.changes : { ...this.changes, ...headers };
-    return new IncomingMessage(chainOfMessage(this), this.received, channel, type, value, changes);
+  with(value: unknown, change?: PipeMessageChange): IncomingMessage {
+    const { changes } = this;
+    const merged = change === undefined ? changes : {
+      ...changes,
+      ...change,
+      headers: { ...changes?.headers, ...change.headers },
+    };
+    return new IncomingMessage(chainOfMessage(this), this.received, value, merged);
   }
 
   /**
@@ -55,7 +63,7 @@ export class IncomingMessage extends PipeMessage {
    */
   outgoing(maker: RecordMaker, origin: string): ChannelMessage {
     const { correlationId } = this.received;
-    const options = inContext({ correlationId, ...this.changes });
+    const options = inContext({ correlationId, ...this.changes?.headers });
     const source = new OutgoingSource(maker, origin, options, undefined);
     return new ChannelMessage(chainOfMessage(this), this.channel, this.type, this.value, source);
   }
