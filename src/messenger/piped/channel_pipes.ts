@@ -127,26 +127,20 @@ export class ChannelPipes {
     }
   }
 
+  /** What this throws, also of the handler's, the chain makes a rejection. */
   #deliver(connection: PipeConnection, message: AnyMessage): Promise<void> {
+    const known = ownConnection(connection);
+    let value: unknown;
     try {
-      const known = ownConnection(connection);
-      const value = this.#decode(message);
-      if (value instanceof Promise) {
-        return value.then((decoded) => call(known, message, decoded), refuse);
-      }
-      const result = call(known, message, value);
-      return result === undefined ? DONE : Promise.resolve(result);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #decode({ channel, type, value }: AnyMessage): unknown {
-    try {
-      return this.#options.decode(channel, type, value);
+      value = this.#options.decode(message.channel, message.type, message.value);
     } catch (error) {
       refuse(error);
     }
+    if (value instanceof Promise) {
+      return value.then((decoded) => call(known, message, decoded), refuse);
+    }
+    const result = call(known, message, value);
+    return result === undefined ? DONE : Promise.resolve(result);
   }
 
   #store(
