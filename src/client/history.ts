@@ -1,4 +1,5 @@
 import { fromBase64 } from "./base64.ts";
+import type { AttributeValue } from "./frames.ts";
 import { type GatewayMessage, readMessage } from "./message.ts";
 import type { StreamPosition } from "./positions.ts";
 
@@ -44,8 +45,9 @@ export function readHistory(channel: string, reply: unknown): HistoryPage<unknow
     messages: (Array.isArray(publications) ? publications : []).map((publication: Json) => {
       const { offset, id, type, source, time, content_type, data } = publication;
       const attributes = {
-        datacontenttype: String(content_type ?? ""),
         ...(time === undefined ? {} : { time: timeText(time) }),
+        ...(publication.attributes as Record<string, AttributeValue> | undefined),
+        datacontenttype: String(content_type ?? ""),
       };
       return {
         ...readMessage({

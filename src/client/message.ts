@@ -4,7 +4,7 @@ const decoder = new TextDecoder();
 
 /** A message of a channel. */
 export interface GatewayMessage<T = unknown> {
-  /** The same for all who receive it, and in history. */
+  /** The id that its publisher gave it; the same for all who receive it, and in history. */
   readonly id: string;
   /** Where it was published: a name, also when a pattern was subscribed. */
   readonly channel: string;
@@ -105,7 +105,7 @@ export function readMessage({ id, channel, offset, event }: WireMessage): Gatewa
   const { datacontenttype, time, subject, mlsource, mlchannel, mloffset, mlreplay, ...attributes } =
     event.attributes;
   return {
-    id,
+    id: event.id || id,
     channel: channel || String(mlchannel ?? ""),
     offset: offset || Number(mloffset ?? 0),
     type: event.type,

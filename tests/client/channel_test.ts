@@ -104,7 +104,7 @@ Deno.test("a schema checks what is published and what arrives", async () => {
   });
   const [message] = await until(1);
   assertEquals(message, {
-    id: "m2",
+    id: "e2",
     channel: "readings",
     offset: 2,
     type: "test.Number",

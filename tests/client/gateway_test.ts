@@ -38,15 +38,17 @@ for (const { name, ...way } of WAYS) {
 
     const room = bob.channel<{ text: string }>("room");
     const received = Promise.withResolvers<unknown>();
-    const subscription = await room.subscribe(({ data, type, source, subject, offset }) => {
-      received.resolve({ data, type, source, subject, offset });
+    const subscription = await room.subscribe(({ id, data, type, source, subject, offset }) => {
+      received.resolve({ id, data, type, source, subject, offset });
     });
     const published = await ann.channel<{ text: string }>("room").publish({ text: "hé" }, {
       type: "chat.Line",
       subject: "greeting",
+      attributes: { urgent: true },
     });
     assertEquals(published.offset, 1);
     assertEquals(await received.promise, {
+      id: published.id,
       data: { text: "hé" },
       type: "chat.Line",
       source: "ann",
@@ -57,7 +59,16 @@ for (const { name, ...way } of WAYS) {
 
     const { messages, position, gap } = await room.history();
     assertEquals([position.offset, gap], [1, false]);
-    assertEquals(messages.map(({ data, offset }) => [data, offset]), [[{ text: "hé" }, 1]]);
+    assertEquals(
+      messages.map(({ id, data, offset, subject, attributes }) => [
+        id,
+        data,
+        offset,
+        subject,
+        attributes,
+      ]),
+      [[published.id, { text: "hé" }, 1, "greeting", { urgent: true }]],
+    );
 
     const events: PresenceEvent[] = [];
     const joined = Promise.withResolvers<void>();

@@ -120,12 +120,13 @@ export class Calls {
         gap: page.gap,
         publications: upTo(HISTORY_BYTES, page.publications).map((publication) => ({
           offset: String(publication.offset),
-          id: publication.id,
+          id: publication.event.id || publication.id,
           type: publication.event.type || `${publication.channel}.message`,
           source: publication.event.source,
           time: publication.timeMs,
           content_type: publication.event.contentType,
           data: publication.event.data.toBase64(),
+          ...attributesOf(publication.event),
         })),
       }, { type: "$history" }),
     };
@@ -162,6 +163,16 @@ function upTo(bytesMax: number, publications: readonly Publication[]): readonly 
   let bytes = 0;
   const end = publications.findIndex(({ event }) => (bytes += event.data.length) > bytesMax);
   return end < 0 ? publications : publications.slice(0, Math.max(1, end));
+}
+
+/** Subject, time and extensions, where there are any; bytes as base64. */
+function attributesOf({ attributes }: GatewayEvent): { attributes?: Record<string, unknown> } {
+  if (attributes.size === 0) return {};
+  const named = Array.from(
+    attributes,
+    ([name, { value }]) => [name, value instanceof Uint8Array ? value.toBase64() : value] as const,
+  );
+  return { attributes: Object.fromEntries(named) };
 }
 
 function failureOf(error: unknown): WireError {
