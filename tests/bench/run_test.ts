@@ -26,6 +26,8 @@ const QUESTIONS = [
   "gateway-replay",
   "pipes",
   "pipes-fan-out",
+  "gateway-patterns",
+  "gateway-history",
 ];
 
 Deno.test("every question can be answered, under the permissions that the task has", async () => {
