@@ -117,7 +117,7 @@ Deno.test("a schema checks what is published and what arrives", async () => {
     replayed: false,
   });
   assertInstanceOf(errors[0], GatewayMessageError);
-  assertEquals([errors.length, errors[0].messageId], [1, "m1"]);
+  assertEquals([errors.length, errors[0].messageId], [1, "e1"]);
 });
 
 Deno.test("a schema that takes its time keeps the order", async () => {
