@@ -236,7 +236,19 @@ Deno.test("every event comes back from the log as it was published", async () =>
         }
       }
     }),
-    { numRuns: 60 },
+    {
+      numRuns: 60,
+      // A type with an escape in it, before JSON that parsing would change.
+      examples: [[[{
+        id: "",
+        source: "",
+        type: '"',
+        contentType: "application/json",
+        data: new TextEncoder().encode('{"a":1,"a":2}'),
+        isText: false,
+        attributes: new Map(),
+      }]]],
+    },
   );
 });
 
