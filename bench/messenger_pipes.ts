@@ -19,8 +19,6 @@ import {
 } from "./lib/workload.ts";
 
 const TOGETHER = 256;
-/** Under 10 % more than without. */
-const REQUIRED = 1 / 1.1;
 
 /** Passes everything on. */
 class PassThrough extends Pipe {
@@ -103,8 +101,6 @@ function inTurn(
     count,
     run: (dir) => run(dir, pipes),
     ...(index > 0 && { limit: `${what}, ${limit}` }),
-    // What an awaited call costs is the runtime's: the row explains it.
-    ...(index === 1 && { required: REQUIRED }),
   }));
 }
 
