@@ -16,6 +16,7 @@ import {
 } from "./broker.ts";
 import { newEpoch } from "./epoch.ts";
 import { BrokerUnavailableError } from "./errors.ts";
+import { firstNames } from "./first_names.ts";
 import { HistoryRing, isBeginning } from "./history_ring.ts";
 import { Members } from "./members.ts";
 
@@ -195,14 +196,7 @@ export class MemoryBroker implements Broker {
   }
 
   channels(limit = 10_000): Promise<readonly string[]> {
-    const names = new Set<string>();
-    for (const source of [this.#rings.keys(), this.#members.channels()]) {
-      for (const name of source) {
-        if (names.size >= limit) break;
-        names.add(name);
-      }
-    }
-    return Promise.resolve([...names]);
+    return Promise.resolve(firstNames(limit, this.#rings.keys(), this.#members.channels()));
   }
 
   close(): Promise<void> {

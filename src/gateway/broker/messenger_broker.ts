@@ -35,6 +35,7 @@ import {
 import { ChannelEpochs } from "./channel_epochs.ts";
 import { ChannelFollower } from "./channel_follower.ts";
 import { BrokerUnavailableError, EventRefusedError } from "./errors.ts";
+import { firstNames } from "./first_names.ts";
 import { isBeginning } from "./history_ring.ts";
 import { readHistory } from "./log_history.ts";
 import { Members } from "./members.ts";
@@ -244,14 +245,7 @@ export class MessengerBroker implements Broker {
   }
 
   channels(limit = 10_000): Promise<readonly string[]> {
-    const names = new Set<string>();
-    for (const source of [this.#names, this.#members.channels()]) {
-      for (const name of source) {
-        if (names.size >= limit) break;
-        names.add(name);
-      }
-    }
-    return Promise.resolve([...names]);
+    return Promise.resolve(firstNames(limit, this.#names, this.#members.channels()));
   }
 
   async close(): Promise<void> {
