@@ -162,6 +162,7 @@ export class FileChannelLog implements ChannelLog, ReadSource {
         this.segments.shift();
       }
     } catch (error) {
+      if (error instanceof MessengerClosedError) throw error;
       throw new StorageError(`Cannot trim channel "${this.channel}": ${messageOf(error)}`, {
         cause: error,
       });

@@ -117,6 +117,7 @@ export class GroupCommit {
   /** Begins a new segment as soon as nothing is being written. */
   async roll(): Promise<void> {
     await this.#untilIdle();
+    if (this.#closed) throw new MessengerClosedError(`trim channel "${this.#options.channel}"`);
     this.#busy = true;
     try {
       await this.#options.segments.roll();

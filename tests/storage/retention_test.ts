@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { StorageError } from "../../src/base/mod.ts";
+import { MessengerClosedError, StorageError } from "../../src/base/mod.ts";
 import type { FileChannelLogsOptions } from "../../src/storage/mod.ts";
 import { turn } from "../helpers/fake_clock.ts";
 import { segmentFile, TestChannel } from "../helpers/test_channel.ts";
@@ -214,4 +214,13 @@ Deno.test("segments of a group that may yet be taken back are not deleted", asyn
   await channel.reopen();
   assertEquals(await channel.texts(), ["after"]);
   assertEquals([channel.log.start, channel.log.stats().skippedBytes], [0, 0]);
+});
+
+Deno.test("a closed channel is not trimmed at once, which would make files behind its back", async () => {
+  await using channel = await filled(2);
+  const { log } = channel;
+  const before = channel.segments();
+  await channel.logs.close();
+  await assertRejects(() => log.trim(log.end, true), MessengerClosedError);
+  assertEquals(channel.segments().map(({ name }) => name), before.map(({ name }) => name));
 });
