@@ -44,7 +44,8 @@ export const dlqReplay: Command = defineCommand({
     "Publishes messages that could not be handled to their channel again, under their ids, for every " +
     "subscriber of the channel here. Hosts that have a message already drop it. Letters that were " +
     "replayed are not replayed again, unless they are named or --all is given; they stay until they " +
-    "are purged. When the command is killed, at most one message is published twice." +
+    "are purged. When the command is killed, what it published last may be published again: one " +
+    "message, or what fits into offset_flush_interval_ms where that is set." +
     "\n\nThe data directory must not be owned by another process. Needs --allow-read and " +
     "--allow-write for it, and --allow-sys=hostname when no name is configured.",
   options,
